@@ -1,0 +1,23 @@
+"""When two model ids name the same model."""
+
+import re
+from functools import lru_cache
+
+# Aliases that move: -latest, -0 (Anthropic), :latest (Ollama). Snapshots that do not: -2024-08-06, @20250514, -0613.
+_ALIAS = re.compile(r"(-latest|-default|-0|:latest)$")
+_SNAPSHOT = re.compile(r"[-@](20\d{6}|20\d\d-\d\d-\d\d|\d{4}|00\d)(-v\d+(:\d+)?)?$")
+
+
+@lru_cache(512)
+def is_same_model(requested: str, served: str) -> bool:
+    """Whether *served* is *requested* or a dated snapshot of it; a route prefix (``openai/…``) does not count."""
+    asked, got = _plain(requested), _plain(served)
+    if asked == got:
+        return True
+    bases = _SNAPSHOT.sub("", asked), _SNAPSHOT.sub("", got)
+    # Two different snapshots of one model are two models.
+    return bases[0] == bases[1] and (asked == bases[0] or got == bases[1])
+
+
+def _plain(model: str) -> str:
+    return _ALIAS.sub("", model.strip().lower().rpartition("/")[2])

@@ -1,0 +1,245 @@
+"""Host → provider, default hosts, wire formats and pin variables: tables, and the look-ups over them."""
+
+import os
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from .guard import warn
+from .record import Endpoint
+from .vocabulary import WireFormat, clean
+
+LOCAL: Final = "local"
+UNKNOWN: Final = "unknown"
+
+_A, _C, _R = WireFormat.ANTHROPIC_NATIVE, WireFormat.OPENAI_COMPAT, WireFormat.OPENAI_RESPONSES
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who answers at some hosts (``*`` is a wildcard label) and what is spoken there, the default first.
+
+    ``semconv`` is the well-known value of OpenTelemetry's provider name, where there is one.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    speaks: tuple[WireFormat, ...] = (_C,)
+    semconv: str | None = None
+
+
+# Hosts from harn's catalog and the providers' own documentation, wire formats from the latter.
+PROVIDERS: Final = (
+    Provider("anthropic", ("api.anthropic.com",), (_A, _C), "anthropic"),
+    Provider("openai", ("api.openai.com", "*.api.openai.com"), (_C, _R), "openai"),
+    Provider("azure_openai", ("*.openai.azure.com",), (_C, _R), "azure.ai.openai"),
+    Provider("azure_ai", ("*.services.ai.azure.com",), (_C, _A, _R), "azure.ai.inference"),
+    Provider("openrouter", ("openrouter.ai",), (_C, _R, _A)),
+    Provider("huggingface", ("router.huggingface.co", "api-inference.huggingface.co"), (_C, _R)),
+    Provider(
+        "gemini",
+        ("generativelanguage.googleapis.com",),
+        (WireFormat.GEMINI, WireFormat.GEMINI_INTERACTIONS, _C),
+        "gcp.gemini",
+    ),
+    Provider(
+        "vertex",
+        ("aiplatform.googleapis.com", "*-aiplatform.googleapis.com", "aiplatform.*.rep.googleapis.com"),
+        (WireFormat.GEMINI, _A, _C),
+        "gcp.vertex_ai",
+    ),
+    Provider(
+        "bedrock",
+        ("bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com"),
+        (WireFormat.BEDROCK_CONVERSE, _A, _C),
+        "aws.bedrock",
+    ),
+    Provider("mistral", ("api.mistral.ai", "api.*.mistral.ai"), (_C, _R), "mistral_ai"),
+    Provider("cohere", ("api.cohere.com", "api.cohere.ai"), (WireFormat.COHERE, _C), "cohere"),
+    Provider("xai", ("api.x.ai", "*.api.x.ai"), (_C, _R, _A), "x_ai"),
+    Provider("together", ("api.together.xyz", "api.together.ai")),
+    Provider("groq", ("api.groq.com",), (_C, _R), "groq"),
+    Provider("cerebras", ("api.cerebras.ai",)),
+    Provider("deepseek", ("api.deepseek.com",), (_C, _A), "deepseek"),
+    Provider("fireworks", ("api.fireworks.ai",), (_C, _R)),
+    Provider("perplexity", ("api.perplexity.ai",), (_C,), "perplexity"),
+    Provider("dashscope", ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com"), (_C, _A, _R)),
+    Provider("minimax", ("api.minimax.io", "api.minimaxi.com", "api.minimax.chat"), (_C, _A)),
+    Provider("zai", ("api.z.ai", "open.bigmodel.cn"), (_C, _A)),
+    Provider("moonshot", ("api.moonshot.ai", "api.moonshot.cn"), (_C, _A), "moonshot_ai"),
+    Provider("baseten", ("inference.baseten.co", "*.api.baseten.co")),
+    Provider("deepinfra", ("api.deepinfra.com",), (_C, _A)),
+    Provider("sambanova", ("api.sambanova.ai",)),
+    Provider("nvidia", ("integrate.api.nvidia.com",)),
+    Provider("nebius", ("api.tokenfactory.nebius.com", "api.studio.nebius.com")),
+    Provider("flexai", ("tokens.flex.ai",)),
+    Provider("hyperbolic", ("api.hyperbolic.xyz",)),
+    Provider("siliconflow", ("api.siliconflow.com", "api.siliconflow.cn"), (_C, _A)),
+    Provider("parasail", ("api.parasail.io",)),
+    Provider("atlas", ("api.atlascloud.ai",)),
+    Provider("github_models", ("models.github.ai", "models.inference.ai.azure.com")),
+    Provider("vercel_ai_gateway", ("ai-gateway.vercel.sh",), (_C, _R, _A)),
+    Provider("cloudflare_ai_gateway", ("gateway.ai.cloudflare.com", "api.cloudflare.com"), (_C, _R, _A)),
+    Provider("inception", ("api.inceptionlabs.ai",)),
+    Provider("friendli", ("api.friendli.ai",)),
+    Provider("volcengine_ark", ("ark.cn-beijing.volces.com",), (_C, _R)),
+    Provider("hunyuan", ("api.hunyuan.cloud.tencent.com",)),
+    Provider("qianfan", ("qianfan.baidubce.com",)),
+    Provider("ollama", (), (WireFormat.OLLAMA, _C, _R, _A)),
+)
+_BY_NAME: Final = {provider.name: provider for provider in PROVIDERS}
+_BY_HOST: Final = {host: p.name for p in PROVIDERS for host in p.hosts if "*" not in host}
+_WILD: Final = tuple((host, p.name) for p in PROVIDERS for host in p.hosts if "*" in host)
+
+# The variables that the SDKs and agent programs themselves read, by what they hold.
+_MODEL_PINS: Final = frozenset(
+    {
+        "ANTHROPIC_MODEL",
+        "ANTHROPIC_DEFAULT_OPUS_MODEL",
+        "ANTHROPIC_DEFAULT_SONNET_MODEL",
+        "ANTHROPIC_DEFAULT_HAIKU_MODEL",
+        "ANTHROPIC_SMALL_FAST_MODEL",
+        "CLAUDE_CODE_SUBAGENT_MODEL",
+        "OPENAI_MODEL",
+        "GEMINI_MODEL",
+        "OLLAMA_MODEL",
+    }
+)
+_URL_PINS: Final = frozenset(
+    {
+        "ANTHROPIC_BASE_URL",
+        "ANTHROPIC_BEDROCK_BASE_URL",
+        "ANTHROPIC_VERTEX_BASE_URL",
+        "ANTHROPIC_FOUNDRY_BASE_URL",
+        "OPENAI_BASE_URL",
+        "OPENAI_API_BASE",
+        "AZURE_OPENAI_ENDPOINT",
+        "OLLAMA_HOST",
+        "GOOGLE_GEMINI_BASE_URL",
+        "GOOGLE_VERTEX_BASE_URL",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        "CO_API_URL",
+    }
+)
+_PINS: Final = "DISPATCH_OTEL_PINS"
+_PROVIDERS: Final = "DISPATCH_OTEL_PROVIDERS"
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What the environment pins: model ids, hosts of base URLs, and values of variables that the user lists."""
+
+    models: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
+
+
+def pins() -> Pins:
+    """The pins of the environment as it is now."""
+    listed = _listed(os.environ.get(_PINS, ""))
+    present = (_MODEL_PINS | _URL_PINS | listed if listed else _BUILT_IN_PINS).intersection(os.environ)
+    return _pins(listed, tuple((name, os.environ.get(name, "")) for name in present)) if present else _NO_PINS
+
+
+def endpoint_at(host: str, port: int | None) -> Endpoint:
+    """The endpoint at *host* and *port*, with the provider that the tables or the user's own list put there."""
+    return _endpoint(host, port, os.environ.get(_PROVIDERS, ""))
+
+
+def semconv_name(provider: str) -> str:
+    """OpenTelemetry's well-known provider name for *provider*, or *provider* itself."""
+    known = _BY_NAME.get(provider)
+    return known.semconv or provider if known else provider
+
+
+def is_own_host(host: str) -> bool:
+    """Whether *host* is one of the hosts where a provider of the table itself answers."""
+    return host in _BY_HOST or any(fnmatchcase(host, pattern) for pattern, _ in _WILD)
+
+
+def default_wire_format(provider: str) -> WireFormat | None:
+    """The wire format that *provider* speaks unless told otherwise, or None where it is not known."""
+    known = _BY_NAME.get(provider)
+    return known.speaks[0] if known else None
+
+
+def is_expected(wire_format: WireFormat, provider: str) -> bool:
+    """Whether *provider* is known to speak *wire_format*; True for a provider we do not know."""
+    known = _BY_NAME.get(provider)
+    return known is None or wire_format in known.speaks
+
+
+def is_known(provider: str) -> bool:
+    """Whether *provider* stands in the table."""
+    return provider in _BY_NAME
+
+
+@lru_cache(256)
+def host_of(url: str) -> str:
+    """The host of *url* alone: no userinfo, port, path or query; lower-cased; "" where there is none."""
+    try:
+        host = urlsplit(url if "://" in url else f"//{url}").hostname
+    except ValueError:
+        return ""
+    return clean((host or "").rstrip("."))
+
+
+@lru_cache(16)
+def _listed(names: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in names.split(",") if name.strip())
+
+
+_BUILT_IN_PINS: Final = _MODEL_PINS | _URL_PINS
+_NO_PINS: Final = Pins()
+
+
+@lru_cache(64)
+def _pins(listed: frozenset[str], held: tuple[tuple[str, str], ...]) -> Pins:
+    values = {name: value.strip() for name, value in held if value.strip()}
+    hosts = {host_of(v) for n, v in values.items() if n in _URL_PINS or (n in listed and _is_url(v))}
+    return Pins(
+        frozenset(v for n, v in values.items() if n in _MODEL_PINS),
+        frozenset(hosts - {""}),
+        frozenset(v for n, v in values.items() if n in listed),
+    )
+
+
+def _is_url(value: str) -> bool:
+    return "://" in value
+
+
+@lru_cache(1024)
+def _endpoint(host: str, port: int | None, own: str) -> Endpoint:
+    host = clean(host.lower().rstrip("."))
+    found = Endpoint(host, port)
+    mine = _own_providers(own)
+    name = mine.get(f"{host}:{port}") or mine.get(host) or _wild(host, tuple(mine.items()))
+    return replace(found, provider=name or _BY_HOST.get(host) or _wild(host, _WILD) or _elsewhere(host))
+
+
+def _wild(host: str, patterns: tuple[tuple[str, str], ...]) -> str | None:
+    return next((name for pattern, name in patterns if "*" in pattern and fnmatchcase(host, pattern)), None)
+
+
+def _elsewhere(host: str) -> str:
+    if host == "localhost" or host.endswith(".localhost"):
+        return LOCAL
+    try:
+        return LOCAL if ip_address(host).is_loopback else UNKNOWN
+    except ValueError:
+        return UNKNOWN
+
+
+@lru_cache(16)
+def _own_providers(own: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in filter(None, (part.strip() for part in own.split(","))):
+        host, equals, name = (word.strip() for word in entry.partition("="))
+        if host and equals and name:
+            found[host.lower()] = clean(name)
+        else:
+            warn("%s: %r is not of the form host=provider and is left out.", _PROVIDERS, entry)
+    return found
