@@ -1,0 +1,95 @@
+"""What crosses a process boundary in the environment: the trace's parent, and the scope of the dispatch."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from . import context
+from .context import RESOLVED_LIMIT, Frame
+from .guard import warn
+from .provenance import Known, origin_of
+from .record import Primary, Requested
+from .vocabulary import Field, text_of
+
+SCOPE_VARIABLE = "DISPATCH_OTEL_SCOPE"
+
+_TRACE = ("TRACEPARENT", "TRACESTATE")
+_LIMIT = 4096
+_REQUESTED = ("provider", "model")
+
+
+def receive(environ: Mapping[str, str]) -> None:
+    """Take up TRACEPARENT and the scope that a parent process left in *environ*; both are untrusted."""
+    carrier = {name.lower(): environ[name] for name in _TRACE if name in environ}
+    parent = TraceContextTextMapPropagator().extract(carrier, context=Context()) if carrier else None
+    is_valid = parent is not None and trace.get_current_span(parent).get_span_context().is_valid
+    context.begin(_frame_from(environ.get(SCOPE_VARIABLE, "")), parent if is_valid else None)
+
+
+def hand_on(env: Mapping[str, str]) -> dict[str, str]:
+    """A copy of *env* with the TRACEPARENT and scope of this place, and without stale ones, for a child process."""
+    copy = {name: value for name, value in env.items() if name not in (*_TRACE, SCOPE_VARIABLE)}
+    span = trace.get_current_span(context.parent_context()).get_span_context()
+    if span.is_valid:
+        # Root spans of the Python SDK carry flags 03; readers of version 00 may refuse more than 01.
+        copy["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 1:02x}"
+        if span.trace_state:
+            copy["TRACESTATE"] = span.trace_state.to_header()
+    if told := _told(context.current()):
+        copy[SCOPE_VARIABLE] = json.dumps(told, separators=(",", ":"))
+    return copy
+
+
+def _told(frame: Frame) -> dict[str, Any]:
+    known, told = frame.known, dict[str, Any]()
+    if known.escalating:
+        told["role"] = "escalation"
+    if known.primary is not None:
+        told["primary"] = _present({name: getattr(known.primary, name) for name in Field})
+    if known.declared:
+        told["provenance"] = dict(known.declared)
+    if known.resolved:
+        told["resolved"] = [[name, value, origin] for (name, value), origin in known.resolved.items()]
+    if requested := _present({name: getattr(frame.requested, name) for name in _REQUESTED}):
+        told["requested"] = requested
+    return told
+
+
+def _present(values: dict[Any, str | None]) -> dict[str, str]:
+    return {str(name): value for name, value in values.items() if value is not None}
+
+
+def _frame_from(text: str) -> Frame:
+    if not text:
+        return Frame()
+    try:
+        told = json.loads(text) if len(text) <= _LIMIT else None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        warn("%s is not the JSON object that propagation_env() writes and is left out.", SCOPE_VARIABLE)
+        return Frame()
+    primary = _words(told.get("primary"), tuple(Field))
+    declared = context.origins_of(_words(told.get("provenance"), tuple(Field)), SCOPE_VARIABLE)
+    known = Known(
+        declared,
+        _resolved(told.get("resolved")),
+        Primary(**primary) if primary else None,
+        told.get("role") == "escalation",
+    )
+    return Frame(known, Requested(**_words(told.get("requested"), _REQUESTED)))
+
+
+def _words(value: object, names: tuple[str, ...]) -> dict[str, str]:
+    given = value if isinstance(value, dict) else {}
+    return {str(name): word for name in names if (word := text_of(given.get(name))) is not None}
+
+
+def _resolved(value: object) -> dict[tuple[str, str], Any]:
+    rows = value[:RESOLVED_LIMIT] if isinstance(value, list) else []
+    whole = [row for row in rows if isinstance(row, list) and len(row) == 3 and all(isinstance(w, str) for w in row)]
+    return {(name, held): origin for name, held, word in whole if (origin := origin_of(word)) is not None}

@@ -1,0 +1,62 @@
+"""The record file: one JSON line a dispatch, appended whole, so that many processes can share it."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .guard import warn
+
+VARIABLE = "DISPATCH_OTEL_RECORD_FILE"
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+# O_NONBLOCK: a named pipe that nobody reads must not stop the host. 0600: a route is nobody else's business.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class UnreadableError(Exception):
+    """A record file that cannot be read; its text is one sentence for the user."""
+
+
+def append(path: str, line: dict[str, Any]) -> None:
+    """Append *line* to the file at *path* in one write; a bad path or a full disk costs one warning a process."""
+    data = _encode(line) + b"\n"
+    try:
+        descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError("it is not a regular file")
+            written = os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        warn("%s: records cannot be written to %s (%s) and are lost.", VARIABLE, path, reason)
+        return
+    if written != len(data):
+        warn("%s: the disk of %s is full; records are lost.", VARIABLE, path)
+
+
+def read(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The records of the file at *path*, oldest first; torn and foreign lines are left out.
+
+    Raises `UnreadableError` where there is no such file or it cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            for line in file:
+                if (record := _record(line)) is not None:
+                    yield record
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return record if isinstance(record, dict) and record.get("type") == "resolved_dispatch" else None

@@ -1,0 +1,54 @@
+"""The sums over everything dispatched below one entry."""
+
+import threading
+from dataclasses import dataclass, field
+
+from .record import Dispatch, Outcome, Rollup
+from .vocabulary import OutcomeKind
+
+_DISTINCT = 256
+
+
+@dataclass(slots=True)
+class Tally:
+    """Everything dispatched below one entry; written from many threads."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    calls: int = 0
+    inherited: int = 0
+    dispatches: set[Dispatch] = field(default_factory=set)
+    outcomes: set[Outcome] = field(default_factory=set)
+    kinds: dict[OutcomeKind, int] = field(default_factory=dict)
+    tokens: int | None = None
+    all_tokens: bool = True
+
+    def began(self, dispatch: Dispatch) -> None:
+        """Count a call that was sent."""
+        with self.lock:
+            self.calls += 1
+            self.inherited += bool(dispatch.provenance.inherited)
+            if len(self.dispatches) < _DISTINCT:
+                self.dispatches.add(dispatch)
+
+    def ended(self, outcome: Outcome, tokens: int | None) -> None:
+        """Add what came back."""
+        with self.lock:
+            self.kinds[outcome.kind] = self.kinds.get(outcome.kind, 0) + 1
+            if outcome.kind is not OutcomeKind.SUPERSEDED:
+                self.outcomes.add(Outcome(outcome.kind, outcome.cls))
+            if tokens is None:
+                self.all_tokens = False
+            else:
+                self.tokens = (self.tokens or 0) + tokens
+
+    def rollup(self) -> Rollup:
+        """The sums so far."""
+        with self.lock:
+            return Rollup(
+                self.calls,
+                tuple(sorted({d.model for d in self.dispatches})),
+                tuple(sorted({d.provider for d in self.dispatches})),
+                self.inherited,
+                self.kinds.get(OutcomeKind.EMPTY_TERMINAL, 0),
+                self.tokens,
+            )
