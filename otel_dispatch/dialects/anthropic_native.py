@@ -1,0 +1,150 @@
+"""Anthropic's Messages API: https://docs.anthropic.com/en/api/messages, as anthropic 2.11 sends and reads it."""
+
+from typing import Any
+
+import msgspec
+
+from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in
+from ..record import Reply, Request
+from ..thinking import anthropic_thinking, as_map
+from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
+from . import Dialect
+
+
+class _Request(Fields):
+    model: Any = None
+    messages: msgspec.Raw = msgspec.Raw()
+    max_tokens: Any = None
+    stream: Any = None
+    thinking: Any = None
+    output_config: Any = None
+    tools: msgspec.Raw = msgspec.Raw()
+    mcp_servers: msgspec.Raw = msgspec.Raw()
+
+
+class _Message(Fields):
+    type: Any = None
+    id: Any = None
+    model: Any = None
+    content: Any = None
+    stop_reason: Any = None
+    usage: Any = None
+    error: Any = None
+
+
+class _Event(Fields):
+    type: Any = None
+    message: Any = None
+    content_block: Any = None
+    delta: Any = None
+    usage: Any = None
+    error: Any = None
+
+
+_request = msgspec.json.Decoder(_Request)
+_message = msgspec.json.Decoder(_Message)
+_event = msgspec.json.Decoder(_Event)
+
+
+def read_request(body: bytes) -> Request | None:
+    """What a ``POST …/messages`` asks for; None for the messages of a chat server, which name no model."""
+    sent = decode(_request, body)
+    if sent is None or not is_filled(sent.messages) or text_of(sent.model) is None:
+        return None
+    offered = is_filled(sent.tools) or is_filled(sent.mcp_servers)
+    return Request(
+        WireFormat.ANTHROPIC_NATIVE,
+        model=text_of(sent.model),
+        thinking=anthropic_thinking(sent.thinking, as_map(sent.output_config).get("effort")),
+        tool_format=ToolFormat.NATIVE if offered else ToolFormat.NONE,
+        stream=sent.stream is True,
+        max_tokens=count_of(sent.max_tokens),
+    )
+
+
+def read_reply(body: bytes, reply: Reply) -> None:
+    """What a whole message, or an error body, says."""
+    message = decode(_message, body)
+    if message is None:
+        reply.malformed = True
+    elif message.type == "error" or message.error is not None:
+        hear_error(message.error, reply)
+    else:
+        reply.malformed = not isinstance(message.content, list)
+        _read_head(message.id, message.model, reply)
+        for block in maps_in(message.content):
+            _read_block(block, reply)
+        reply.stop(message.stop_reason)
+        _read_usage(message.usage, reply)
+
+
+def read_event(data: bytes, reply: Reply) -> None:
+    """What one stream event says. The output tokens of ``message_start`` are a placeholder, so they do not count."""
+    event = decode(_event, data)
+    if event is None:
+        reply.malformed = True
+    elif event.type == "content_block_delta":
+        _read_delta(as_map(event.delta), reply)
+    elif event.type == "content_block_start":
+        _read_block(as_map(event.content_block), reply)
+    elif event.type == "message_delta":
+        reply.stop(as_map(event.delta).get("stop_reason"))
+        _read_usage(event.usage, reply)
+    elif event.type == "message_start":
+        message = as_map(event.message)
+        _read_head(message.get("id"), message.get("model"), reply)
+        _read_usage({**as_map(message.get("usage")), "output_tokens": None}, reply)
+    elif event.type == "message_stop":
+        reply.done = True
+    elif event.type == "error":
+        hear_error(event.error, reply)
+
+
+def _read_head(name: object, model: object, reply: Reply) -> None:
+    reply.id, reply.model = text_of(name), text_of(model)
+
+
+def _read_block(block: Any, reply: Reply) -> None:
+    kind = block.get("type")
+    if kind == "text":
+        _say(block.get("text"), reply)
+    elif kind == "thinking":
+        # With display "omitted" the text is empty and the signature alone says that there was thinking.
+        reply.committed |= is_given(block.get("thinking")) or is_given(block.get("signature"))
+    elif isinstance(kind, str) and kind != "fallback":
+        reply.committed = True
+
+
+def _read_delta(delta: Any, reply: Reply) -> None:
+    kind = delta.get("type")
+    if kind == "text_delta":
+        _say(delta.get("text"), reply)
+    elif kind in ("thinking_delta", "signature_delta"):
+        reply.committed |= is_given(delta.get("thinking")) or is_given(delta.get("signature"))
+    elif kind == "input_json_delta":
+        reply.committed = True
+
+
+def _say(text: object, reply: Reply) -> None:
+    if isinstance(text, str):
+        reply.say(text)
+
+
+def _read_usage(usage: object, reply: Reply) -> None:
+    told, kept = as_map(usage), reply.usage
+    read, write = (
+        count_of(told.get("cache_read_input_tokens")),
+        count_of(told.get("cache_creation_input_tokens")),
+    )
+    fresh, output = count_of(told.get("input_tokens")), count_of(told.get("output_tokens"))
+    thought = count_of(as_map(told.get("output_tokens_details")).get("thinking_tokens"))
+    kept.cache_read = kept.cache_read if read is None else read
+    kept.cache_write = kept.cache_write if write is None else write
+    kept.output = kept.output if output is None else output
+    kept.reasoning = kept.reasoning if thought is None else thought
+    if fresh is not None:
+        # semconv counts cached tokens as input; Anthropic reports them beside it.
+        kept.input = fresh + (kept.cache_read or 0) + (kept.cache_write or 0)
+
+
+DIALECT = Dialect(WireFormat.ANTHROPIC_NATIVE, ("/messages",), read_request, read_reply, read_event)

@@ -1,0 +1,287 @@
+"""Flight: one model call in the air; it becomes a span, counts and an event, and ends exactly once."""
+
+import threading
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from . import attributes as a
+from . import context, outcome, recordfile
+from .context import Frame
+from .foreign import Foreign, foreign_inference
+from .guard import guarded
+from .instruments import Instruments, instruments, record_file
+from .keeper import keeper
+from .models import is_same_model
+from .provenance import provenance_of
+from .providers import is_expected, is_known
+from .record import Dispatch, Endpoint, Outcome, Reply, Request
+from .vocabulary import FAILED, Kind, Mismatch, OutcomeKind
+from .wording import Words, line_of, span_name, words_of, words_of_outcome, words_of_reply, words_of_request
+
+HOLD_SECONDS: Final = 10.0
+"""How long an empty attempt waits for an identical later one."""
+
+_ERROR = Status(StatusCode.ERROR)
+_open: dict[int, "Flight"] = {}
+
+
+class Flight:
+    """One model call between its request and the end of its answer; every method is safe to call twice."""
+
+    __slots__ = (
+        "_end_ns",
+        "_error_type",
+        "_first_ns",
+        "_foreign",
+        "_frame",
+        "_landed",
+        "_latch",
+        "_outcome",
+        "_request",
+        "_start_ns",
+        "_tools",
+        "_words",
+        "body",
+        "dispatch",
+        "empty_retries",
+        "reply",
+        "span",
+        "status",
+    )
+
+    def __init__(
+        self,
+        tools: Instruments,
+        frame: Frame,
+        dispatch: Dispatch,
+        request: Request,
+        words: Words,
+        body: bytes,
+    ) -> None:
+        self._tools, self._frame, self._request, self._words = tools, frame, request, words
+        self._latch, self._landed = threading.Lock(), threading.Lock()
+        self._start_ns, self._first_ns, self._end_ns = time.time_ns(), 0, 0
+        self._outcome: Outcome | None = None
+        self._error_type: str | None = None
+        self.dispatch, self.body, self.reply = dispatch, body, Reply()
+        self.status: int | None = None
+        self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
+        self._foreign: Foreign | None = foreign_inference()
+        if self._foreign is not None:
+            self.span: Span = self._foreign.span
+            self._foreign.renew(words)
+        else:
+            self.span = tools.tracer.start_span(
+                span_name(dispatch),
+                context=context.parent_context(),
+                kind=SpanKind.CLIENT,
+                attributes=words,
+                start_time=self._start_ns,
+            )
+        for tally in frame.tallies:
+            tally.began(dispatch)
+        _open[id(self)] = self
+
+    @property
+    def context(self) -> Context:
+        """The context to send the request in: our span current, and marked so that no inner layer opens another."""
+        base = None if self._foreign is not None else trace.set_span_in_context(self.span)
+        return context.with_frame(context.in_flight(self._frame), base)
+
+    @guarded
+    def stream(self) -> None:
+        """Note that the answer will come in pieces; on somebody's span, write what is true if nobody reads on."""
+        if self._foreign is not None:
+            self._foreign.write(words_of_outcome(outcome.ABANDONED))
+
+    def first_byte(self) -> None:
+        """Note that the first piece of the answer has come."""
+        self._first_ns = time.time_ns()
+
+    @guarded
+    def arrive(self) -> None:
+        """End it as the answer heard so far says."""
+        reply = self.reply
+        if self.status is not None and self.status >= 300:
+            found = outcome.outcome_of_status(self.status, reply.code)
+        else:
+            found = outcome.outcome_of_reply(reply, self.empty_retries)
+        if found.kind in FAILED and found.kind is not OutcomeKind.EMPTY_TERMINAL:
+            self._error_type = outcome.error_type_of(found, None, self.status, reply.code)
+        self._end(found)
+
+    @guarded
+    def fail(self, error: BaseException) -> None:
+        """End it as *error*, which stopped it, says."""
+        found = outcome.outcome_of_exception(error)
+        if found.kind is OutcomeKind.CANCELLED:
+            return self._stop(found)
+        self._error_type = outcome.error_type_of(found, error, None, None)
+        return self._end(found)
+
+    @guarded
+    def abandon(self) -> None:
+        """End it because nobody listens any more; an answer whose finish was heard is whole all the same."""
+        if self.reply.finish or self.reply.done or self.reply.failed:
+            return self.arrive()
+        return self._stop(outcome.ABANDONED)
+
+    @guarded
+    def supersede(self) -> None:
+        """End an empty attempt that is held back as replaced by a later one."""
+        if self._outcome is not None:
+            held, self._outcome = self._outcome, None
+            self._land(Outcome(OutcomeKind.SUPERSEDED, None, held.completion_tokens, 0, held.empty_retries))
+
+    @guarded
+    def settle(self) -> None:
+        """End an empty attempt that is held back as terminal."""
+        held, self._outcome = self._outcome, None
+        if held is not None:
+            if self._frame.room is not None:
+                self._frame.room.release(self)
+            self._land(held)
+
+    def _stop(self, found: Outcome) -> None:
+        heard = self.reply
+        self._end(Outcome(found.kind, found.cls, heard.usage.output, heard.content_len or None, self.empty_retries))
+
+    def _end(self, found: Outcome) -> None:
+        if not self._latch.acquire(blocking=False):
+            return
+        self._end_ns = time.time_ns()
+        room = self._frame.room
+        if found.kind is OutcomeKind.EMPTY_TERMINAL and room is not None:
+            self._outcome = found
+            if self._foreign is not None:
+                # Its owner ends it now, before it can be known whether a later attempt replaces this one.
+                self._foreign.write(self._final_words(found))
+            if room.hold(self):
+                keeper.later(HOLD_SECONDS, self.settle)
+                return
+            self._outcome = None
+        self._land(found)
+
+    def _land(self, found: Outcome) -> None:
+        if not self._landed.acquire(blocking=False):
+            return
+        _open.pop(id(self), None)
+        words = self._final_words(found)
+        thinking = self.reply.thinking or self.dispatch.thinking
+        dispatch = replace(self.dispatch, outcome=found, mismatch=self._mismatch(), thinking=thinking)
+        span, foreign = self.span, self._foreign
+        if foreign is not None:
+            foreign.write(words)
+        else:
+            span.set_attributes(words)
+            if found.kind in FAILED:
+                span.set_status(_ERROR)
+            span.end(end_time=self._end_ns)
+        for tally in self._frame.tallies:
+            tally.ended(found, self.reply.usage.output)
+        seconds = (self._end_ns - self._start_ns) / 1e9
+        whole = {**self._words, **words}
+        self._tools.count(dispatch)
+        if foreign is None:
+            self._tools.time_call(whole, self.reply.usage, seconds)
+        publish(self._tools, dispatch, whole, span, self._start_ns, self._end_ns)
+
+    def _mismatch(self) -> tuple[str, ...]:
+        served, asked = self.reply.model, self._request.model
+        if served is None or asked is None or is_same_model(asked, served):
+            return self.dispatch.mismatch
+        return tuple(sorted({*self.dispatch.mismatch, Mismatch.MODEL_SERVED}))
+
+    def _final_words(self, found: Outcome) -> Words:
+        words = words_of_reply(self.reply)
+        words.update(words_of_outcome(found))
+        if self.status is not None:
+            words[a.HTTP_STATUS] = self.status
+        if self._first_ns and self._request.stream:
+            words[a.RESPONSE_TIME_TO_FIRST_CHUNK] = (self._first_ns - self._start_ns) / 1e9
+        if self._error_type is not None:
+            words[a.ERROR_TYPE] = self._error_type
+        elif found.kind is OutcomeKind.EMPTY_TERMINAL:
+            words[a.ERROR_TYPE] = str(found.kind)
+        if mismatch := self._mismatch():
+            words[a.MISMATCH] = ",".join(mismatch)
+        return words
+
+
+@guarded
+def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> Flight | None:
+    """A flight for *request*, or None where nobody is to hear of it: suppressed, nested, or nothing set up."""
+    frame = context.current()
+    if frame.in_flight or context.is_suppressed():
+        return None
+    tools = instruments()
+    if tools is None:
+        return None
+    keeper.wake()
+    dispatch = dispatch_of(request, endpoint, frame)
+    words = words_of(dispatch)
+    words.update(words_of_request(request, endpoint, resend))
+    return Flight(tools, frame, dispatch, request, words, body)
+
+
+def dispatch_of(request: Request, endpoint: Endpoint, frame: Frame) -> Dispatch:
+    """The record of *request* as it leaves for *endpoint* inside *frame*."""
+    return Dispatch(
+        Kind.LLM_CALL,
+        request.operation,
+        endpoint.provider,
+        request.model or "unknown",
+        request.wire_format,
+        request.thinking,
+        request.tool_format,
+        endpoint.host,
+        provenance_of(request, endpoint, frame.known),
+        frame.requested,
+        frame.known.primary,
+        mismatch=_departures(request, endpoint, frame),
+    )
+
+
+def land_all() -> None:
+    """End every flight that is still open: what was held back is terminal, what was streaming is abandoned."""
+    for flight in list(_open.values()):
+        flight.settle()
+        flight.abandon()
+
+
+def forget_all() -> None:
+    """Drop the flights that a fork copied from the parent, which ends them itself."""
+    _open.clear()
+
+
+def publish(tools: Instruments, dispatch: Dispatch, words: Words, span: Span, start_ns: int, end_ns: int) -> None:
+    """Tell the log and the record file of a dispatch that has ended."""
+    where = trace.set_span_in_context(span)
+    tools.tell(dispatch, words, end_ns, where)
+    if path := record_file():
+        told = span.get_span_context()
+        extra: dict[str, Any] = {
+            "name": span_name(dispatch),
+            "trace_id": f"{told.trace_id:032x}",
+            "otel_span_id": f"{told.span_id:016x}",
+            "started": start_ns / 1e9,
+            "duration_s": (end_ns - start_ns) / 1e9,
+            "response_model": words.get(a.RESPONSE_MODEL),
+            "resend_count": words.get(a.HTTP_RESEND_COUNT, 0),
+        }
+        recordfile.append(path, line_of(dispatch, call_id=f"{start_ns:x}-{id(span):x}", end_ns=end_ns, extra=extra))
+
+
+def _departures(request: Request, endpoint: Endpoint, frame: Frame) -> tuple[str, ...]:
+    found = []
+    asked = frame.requested.provider
+    if asked is not None and is_known(asked) and endpoint.provider != asked:
+        found.append(Mismatch.PROVIDER_HOST)
+    if not is_expected(request.wire_format, endpoint.provider):
+        found.append(Mismatch.WIRE_FORMAT_EXPECTED)
+    return tuple(map(str, found))

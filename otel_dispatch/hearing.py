@@ -1,0 +1,79 @@
+"""What a transport overhears of an answer: bytes in, facts to the flight, the end exactly once."""
+
+from .dialects import Dialect
+from .emit import Flight
+from .guard import guarded
+from .sse import Lines
+
+LIMIT = 32 * 1024 * 1024
+"""The most bytes of a whole body that comes in pieces that are kept to be read; of a larger one nothing is told."""
+
+
+class Hearing:
+    """Listens to the decoded body of one answer, whole or in pieces."""
+
+    __slots__ = ("_body", "_dialect", "_lines", "_size", "flight")
+
+    def __init__(self, flight: Flight, dialect: Dialect, status: int, content_type: str) -> None:
+        self.flight, self._dialect = flight, dialect
+        self._lines = Lines() if content_type.startswith("text/event-stream") else None
+        self._body: list[bytes] = []
+        self._size = -1
+        flight.status = status
+
+    @guarded
+    def whole(self, body: bytes) -> None:
+        """Hear a body that is all there."""
+        self.piece(body)
+        self.end()
+
+    @guarded
+    def piece(self, chunk: bytes) -> None:
+        """Hear one piece; the piece that carries the end of the answer ends the flight before the host has it."""
+        if self._size < 0:
+            self._size = 0
+            self.flight.first_byte()
+        if self._lines is None:
+            self._keep(chunk)
+            return
+        reply = self.flight.reply
+        for data in self._lines.events(chunk):
+            self._dialect.event(data, reply)
+        if reply.done or reply.failed:
+            self.flight.arrive()
+
+    @guarded
+    def end(self) -> None:
+        """Hear that the body has come to its end."""
+        reply = self.flight.reply
+        if self._lines is None:
+            if self._size <= LIMIT:
+                self._dialect.reply(b"".join(self._body), reply)
+        else:
+            for data in self._lines.end():
+                self._dialect.event(data, reply)
+            reply.unread |= self._lines.overrun
+            reply.malformed = not (reply.done or reply.finish or reply.unread)
+        self._body = []
+        self.flight.arrive()
+
+    def deaf(self) -> None:
+        """Note that the body passes in an encoding that cannot be read."""
+        self._lines, self._size = None, LIMIT + 1
+        self.flight.reply.unread = True
+
+    def fail(self, error: BaseException) -> None:
+        """Hear that reading failed with *error*."""
+        self.flight.fail(error)
+
+    def close(self) -> None:
+        """Hear that nobody reads on."""
+        self.flight.abandon()
+
+    def _keep(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size <= LIMIT:
+            self._body.append(chunk)
+        elif self._body:
+            self._body = []
+            self.flight.reply.unread = True

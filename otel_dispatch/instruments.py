@@ -1,0 +1,161 @@
+"""The tracer, meters, logger and record file that dispatches are told to."""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.metrics import Counter, Histogram
+from opentelemetry.trace import Tracer
+
+from . import attributes as a
+from . import recordfile
+from .guard import guarded
+from .record import Dispatch, Usage
+from .version import __version__
+from .vocabulary import Field, Kind
+from .wording import Words
+
+# Workflow buckets: an agent's run lasts seconds to hours (semconv gen_ai.invoke_workflow.duration).
+_RUN_BUCKETS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+_CALL_BUCKETS = tuple(0.01 * 2**n for n in range(14))
+_TOKEN_BUCKETS = tuple(4**n for n in range(14))
+
+
+class Instruments:
+    """Everything that one set-up writes to; made once, when the first dispatch starts."""
+
+    def __init__(self, tracer_provider: Any = None, meter_provider: Any = None, logger_provider: Any = None) -> None:
+        self.tracer: Tracer = trace.get_tracer(
+            a.SCOPE, __version__, tracer_provider=tracer_provider, schema_url=a.SCHEMA_URL
+        )
+        meter = metrics.get_meter(a.SCOPE, __version__, meter_provider=meter_provider, schema_url=a.SCHEMA_URL)
+        self._calls: Counter = meter.create_counter(a.METRIC_CALLS, "{call}", "Dispatches, by what came back.")
+        self._inherited: Counter = meter.create_counter(
+            a.METRIC_INHERITED, "{field}", "Fields that nobody chose and that fell through from the primary."
+        )
+        self._run: Histogram = meter.create_histogram(
+            a.METRIC_DURATION,
+            "s",
+            "How long an entry point ran.",
+            explicit_bucket_boundaries_advisory=_RUN_BUCKETS,
+        )
+        self._call: Histogram = meter.create_histogram(
+            a.METRIC_CLIENT_DURATION,
+            "s",
+            "How long a model call took.",
+            explicit_bucket_boundaries_advisory=_CALL_BUCKETS,
+        )
+        self._tokens: Histogram = meter.create_histogram(
+            a.METRIC_CLIENT_TOKENS,
+            "{token}",
+            "Tokens that a model call used.",
+            explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
+        )
+        self._logger = _logs.get_logger(a.SCOPE, __version__, logger_provider=logger_provider, schema_url=a.SCHEMA_URL)
+        # A counter that was exported as 0 first makes its first event an increase that a rule can see.
+        for kind in Kind:
+            for name in Field:
+                self._inherited.add(0, {a.KIND: str(kind), a.FIELD: str(name)})
+
+    def count(self, dispatch: Dispatch) -> None:
+        """Count *dispatch*, independent of whether its span is sampled."""
+        inherited = dispatch.provenance.inherited
+        outcome = dispatch.outcome
+        self._calls.add(
+            1,
+            {
+                a.KIND: str(dispatch.kind),
+                a.PROVIDER: dispatch.provider,
+                a.MODEL: dispatch.model,
+                a.OUTCOME_KIND: str(outcome.kind) if outcome else "unknown",
+                a.INHERITED: bool(inherited),
+            },
+        )
+        for name in inherited:
+            self._inherited.add(1, {a.KIND: str(dispatch.kind), a.FIELD: name})
+
+    def time_run(self, dispatch: Dispatch, seconds: float) -> None:
+        """Add an entry's duration."""
+        labels = {a.KIND: str(dispatch.kind)}
+        if dispatch.outcome is not None:
+            labels[a.OUTCOME_KIND] = str(dispatch.outcome.kind)
+        self._run.record(seconds, labels)
+
+    def time_call(self, words: Words, usage: Usage, seconds: float) -> None:
+        """Add a model call's duration and tokens, with the labels that semconv asks for."""
+        labels = {name: words[name] for name in _CLIENT_LABELS if name in words}
+        self._call.record(seconds, labels)
+        labels.pop(a.ERROR_TYPE, None)
+        for kind, tokens in (("input", usage.input), ("output", usage.output)):
+            if tokens is not None:
+                self._tokens.record(tokens, {**labels, a.TOKEN_TYPE: kind})
+
+    def tell(self, dispatch: Dispatch, words: Words, end_ns: int, context: Any) -> None:
+        """Emit the whole record as a log event: a warning where something was inherited."""
+        level = SeverityNumber.WARN if dispatch.provenance.inherited else SeverityNumber.INFO
+        self._logger.emit(
+            LogRecord(
+                timestamp=end_ns,
+                context=context,
+                severity_number=level,
+                severity_text=level.name,
+                body=a.EVENT_RESOLVED,
+                attributes=words,
+                event_name=a.EVENT_RESOLVED,
+            )
+        )
+
+
+_CLIENT_LABELS = (
+    a.OPERATION,
+    a.PROVIDER_NAME,
+    a.REQUEST_MODEL,
+    a.RESPONSE_MODEL,
+    a.SERVER_ADDRESS,
+    a.SERVER_PORT,
+    a.ERROR_TYPE,
+)
+
+
+class _Slot:
+    """Holds the instruments of this process; `prepare` makes them when the first dispatch needs them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.made: Instruments | None = None
+        self.make: Callable[[], Instruments | None] | None = None
+
+    def get(self) -> Instruments | None:
+        if self.made is None and self.make is not None:
+            with self._lock:
+                make, self.make = self.make, None
+                if make is not None:
+                    self.made = make()
+        return self.made
+
+
+_slot = _Slot()
+
+
+@guarded
+def instruments() -> Instruments | None:
+    """The instruments, made on the first call after `arm`; None where nothing is set up."""
+    return _slot.made or _slot.get()
+
+
+def arm(make: Callable[[], Instruments | None] | None) -> None:
+    """Say how instruments are made when the first dispatch needs them; None takes them away."""
+    _slot.made, _slot.make = None, make
+
+
+def is_armed() -> bool:
+    """Whether instruments exist or can be made."""
+    return _slot.made is not None or _slot.make is not None
+
+
+def record_file() -> str:
+    """The path of the record file, or "" where none is asked for."""
+    return os.environ.get(recordfile.VARIABLE, "")
