@@ -1,0 +1,177 @@
+"""Drives an entry point as what it is: a function, a coroutine, a generator or an async generator."""
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
+from typing import Any
+
+from opentelemetry import context as otel
+
+from . import context
+from .entry import EntryPoint, Run, begin
+from .instruments import instruments
+
+
+def watch(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call *function* as a run of *entry*, whatever kind of function it is; what it returns is of the same kind."""
+    if instruments() is None or context.is_suppressed():
+        return function(*args, **kwargs)
+    if inspect.iscoroutinefunction(function):
+        return _named(drive_coroutine(None, entry, function, args, kwargs), function)
+    if inspect.isgeneratorfunction(function):
+        return _named(drive_generator(None, entry, function, args, kwargs), function)
+    if inspect.isasyncgenfunction(function):
+        return _named(drive_async_generator(None, entry, function, args, kwargs), function)
+    return call(entry, function, args, kwargs)
+
+
+def call(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a plain function as a run of *entry*; the run goes on in a coroutine or generator that it returns."""
+    run = begin(entry, function, args, kwargs)
+    if run is None:
+        return function(*args, **kwargs)
+    token = context.attach(run.context)
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        run.end(error)
+        raise
+    finally:
+        context.detach(token)
+    for is_kind, drive in _DRIVEN:
+        if is_kind(result):
+            return _named(drive(run, entry, partial(_given, result), (), {}), result)
+    run.end()
+    return result
+
+
+async def drive_coroutine(
+    run: Run | None,
+    entry: EntryPoint,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Await *function* as a run, which begins when it is first awaited."""
+    run = run or begin(entry, function, args, kwargs)
+    if run is None:
+        return await function(*args, **kwargs)
+    token = context.attach(run.context)
+    try:
+        result = await function(*args, **kwargs)
+    except BaseException as error:
+        run.end(error)
+        raise
+    else:
+        run.end()
+        return result
+    finally:
+        context.detach(token)
+
+
+def drive_generator(
+    run: Run | None,
+    entry: EntryPoint,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Generator[Any, Any, Any]:
+    """Step *function*'s generator as a run, which begins with its first step; the reader's context stays its own."""
+    run = run or begin(entry, function, args, kwargs)
+    if run is None:
+        return (yield from function(*args, **kwargs))
+    here, sent, thrown = run.context, None, None
+    generator = function(*args, **kwargs)
+    while True:
+        token = context.attach(here)
+        try:
+            item = generator.send(sent) if thrown is None else generator.throw(thrown)
+        except StopIteration as stop:
+            run.end()
+            return stop.value
+        except BaseException as error:
+            run.end(error)
+            raise
+        finally:
+            here = otel.get_current()
+            context.detach(token)
+        sent = thrown = None
+        try:
+            sent = yield item
+        except GeneratorExit as error:
+            try:
+                _inside(here, generator.close)
+            finally:
+                run.collected(error)
+            raise
+        except BaseException as error:
+            thrown = error
+
+
+async def drive_async_generator(
+    run: Run | None,
+    entry: EntryPoint,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> AsyncGenerator[Any, Any]:
+    """Step *function*'s async generator as a run, which begins with its first step."""
+    run = run or begin(entry, function, args, kwargs)
+    here = run.context if run is not None else otel.get_current()
+    sent, thrown = None, None
+    generator = function(*args, **kwargs)
+    while True:
+        token = context.attach(here)
+        try:
+            item = await (generator.asend(sent) if thrown is None else generator.athrow(thrown))
+        except StopAsyncIteration:
+            if run is not None:
+                run.end()
+            return
+        except BaseException as error:
+            if run is not None:
+                run.end(error)
+            raise
+        finally:
+            here = otel.get_current()
+            context.detach(token)
+        sent = thrown = None
+        try:
+            sent = yield item
+        except GeneratorExit as error:
+            try:
+                await generator.aclose()
+            finally:
+                if run is not None:
+                    run.collected(error)
+            raise
+        except BaseException as error:
+            thrown = error
+
+
+_DRIVEN: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (
+    (inspect.iscoroutine, drive_coroutine),
+    (inspect.isgenerator, drive_generator),
+    (inspect.isasyncgen, drive_async_generator),
+)
+
+
+def _given(result: Any) -> Any:
+    return result
+
+
+def _named(driven: Any, like: Any) -> Any:
+    # "coroutine 'run_skill' was never awaited" must name the host's function, not ours.
+    for name in ("__name__", "__qualname__"):
+        value = getattr(like, name, None)
+        if isinstance(value, str):
+            setattr(driven, name, value)
+    return driven
+
+
+def _inside(here: Any, function: Callable[[], Any]) -> None:
+    token = context.attach(here)
+    try:
+        function()
+    finally:
+        context.detach(token)

@@ -1,0 +1,33 @@
+"""The agent hosts: one file each, found by walking this folder; each gives its seams."""
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+from ..guard import swallow
+from ..seam import Seam
+
+
+@cache
+def hosts() -> tuple[ModuleType, ...]:
+    """Every host in this folder."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
+
+
+def seams() -> list[Seam]:
+    """The seams of every host, as the environment asks for them now."""
+    return [seam for host in hosts() for seam in swallow(host.__name__, host.seams) or ()]
+
+
+def report_missing() -> None:
+    """Let each host say what it was asked to observe and cannot find."""
+    for host in hosts():
+        swallow(host.__name__, getattr(host, "report_missing", list))
+
+
+def stop() -> None:
+    """Let each host undo what it does beyond its seams."""
+    for host in hosts():
+        swallow(host.__name__, getattr(host, "stop", list))

@@ -1,0 +1,256 @@
+"""httpx and httpx2: `Client.send` and `AsyncClient.send`; bodies that come in pieces are overheard as they pass."""
+
+import weakref
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from .. import context
+from ..dialects import Dialect, dialect_at
+from ..emit import Flight, take_off
+from ..guard import guarded, swallow
+from ..hearing import Hearing
+from ..instruments import is_armed
+from ..keeper import keeper
+from ..providers import endpoint_at
+from ..seam import Seam
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+# OpenAI's and Anthropic's SDKs count their own retries in this header.
+_RETRY_COUNT = "x-stainless-retry-count"
+_EARS = {
+    False: ("iter_bytes", "iter_raw", "close"),
+    True: ("aiter_bytes", "aiter_raw", "aclose"),
+}
+
+
+def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Watch a synchronous send."""
+    request = args[0] if args else kwargs.get("request")
+    dialect = _dialect_of(request)
+    flight = _take_off(dialect, request) if dialect is not None else None
+    if dialect is None or flight is None:
+        return wrapped(*args, **kwargs)
+    token = swallow("httpx.send", _enter, flight)
+    try:
+        response = wrapped(*args, **kwargs)
+    except BaseException as error:
+        flight.fail(error)
+        raise
+    finally:
+        context.detach(token)
+    _arrive(flight, dialect, response, is_async=False)
+    return response
+
+
+def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Watch an asynchronous send; what is no model call keeps the very coroutine it had."""
+    request = args[0] if args else kwargs.get("request")
+    dialect = _dialect_of(request)
+    return wrapped(*args, **kwargs) if dialect is None else _asend(dialect, request, wrapped, args, kwargs)
+
+
+async def _asend(
+    dialect: Dialect, request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    flight = _take_off(dialect, request)
+    if flight is None:
+        return await wrapped(*args, **kwargs)
+    token = swallow("httpx.send", _enter, flight)
+    try:
+        response = await wrapped(*args, **kwargs)
+    except BaseException as error:
+        flight.fail(error)
+        raise
+    finally:
+        context.detach(token)
+    _arrive(flight, dialect, response, is_async=True)
+    return response
+
+
+@guarded
+def _dialect_of(request: Any) -> Dialect | None:
+    if request is None or request.method != "POST" or not is_armed():
+        return None
+    return dialect_at(request.url.raw_path.partition(b"?")[0].decode("ascii").rstrip("/"))
+
+
+@guarded
+def _take_off(dialect: Dialect, request: Any) -> Flight | None:
+    body = _body_of(request)
+    asked = dialect.request(body)
+    if asked is None:
+        return None
+    url, retries = request.url, request.headers.get(_RETRY_COUNT, "")
+    port = url.port or _DEFAULT_PORTS.get(url.scheme)
+    endpoint = endpoint_at(url.raw_host.decode("ascii"), port)
+    return take_off(asked, endpoint, body, int(retries) if retries.isdecimal() else 0)
+
+
+def _body_of(request: Any) -> bytes:
+    try:
+        content = request.content
+    except RuntimeError:
+        # A body that is sent from a generator cannot be read without taking it from the host.
+        return b""
+    return content if isinstance(content, bytes) else b""
+
+
+def _enter(flight: Flight) -> Any:
+    return context.attach(flight.context)
+
+
+@guarded
+def _arrive(flight: Flight, dialect: Dialect, response: Any, *, is_async: bool) -> None:
+    hearing = Hearing(flight, dialect, response.status_code, response.headers.get("content-type", ""))
+    if response.is_stream_consumed:
+        hearing.whole(response.content)
+    else:
+        flight.stream()
+        _Overheard(response, hearing, is_async)
+
+
+class _Overheard:
+    """Stands between a response and its reader: what the reader takes passes by here, unchanged.
+
+    It lives on the response and holds it weakly, so that a response that is dropped is freed as soon as without us;
+    its end is then noticed by ours.
+    """
+
+    def __init__(self, response: Any, hearing: Hearing, is_async: bool) -> None:
+        self._response, self._hearing = weakref.ref(response), hearing
+        self._encoding: str = response.headers.get("content-encoding", "").strip().lower()
+        self._reading = self._inside = False
+        for name in _EARS[is_async]:
+            response.__dict__[name] = _Ear(self, name)
+
+    def iter_bytes(self, original: Callable[..., Iterator[bytes]], *args: Any, **kwargs: Any) -> Iterator[bytes]:
+        return self._listen(original(*args, **kwargs), _as_is)
+
+    def iter_raw(self, original: Callable[..., Iterator[bytes]], *args: Any, **kwargs: Any) -> Iterator[bytes]:
+        passing = original(*args, **kwargs)
+        return passing if self._reading else self._listen(passing, self._decoder())
+
+    def aiter_bytes(
+        self, original: Callable[..., AsyncIterator[bytes]], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[bytes]:
+        return self._alisten(original(*args, **kwargs), _as_is)
+
+    def aiter_raw(
+        self, original: Callable[..., AsyncIterator[bytes]], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[bytes]:
+        passing = original(*args, **kwargs)
+        return passing if self._reading else self._alisten(passing, self._decoder())
+
+    def close(self, original: Callable[[], None]) -> None:
+        try:
+            original()
+        finally:
+            self._closed()
+
+    async def aclose(self, original: Callable[[], Any]) -> None:
+        try:
+            await original()
+        finally:
+            self._closed()
+
+    def __del__(self) -> None:
+        keeper.aside(self._hearing.close)
+
+    def _listen(self, passing: Any, decode: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        piece = self._hearing.piece
+        self._reading = self._inside = True
+        try:
+            for chunk in passing:
+                piece(decode(chunk))
+                self._inside = False
+                yield chunk
+                self._inside = True
+        except BaseException as error:
+            self._broken(error)
+            raise
+        else:
+            self._hearing.end()
+        finally:
+            passing.close()
+
+    async def _alisten(self, passing: Any, decode: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
+        piece = self._hearing.piece
+        self._reading = self._inside = True
+        try:
+            async for chunk in passing:
+                piece(decode(chunk))
+                self._inside = False
+                yield chunk
+                self._inside = True
+        except BaseException as error:
+            self._broken(error)
+            raise
+        else:
+            self._hearing.end()
+        finally:
+            await passing.aclose()
+
+    def _broken(self, error: BaseException) -> None:
+        if isinstance(error, GeneratorExit):
+            keeper.aside(self._hearing.close)
+        else:
+            self._hearing.fail(error)
+
+    def _closed(self) -> None:
+        # A body that ends by itself closes its response from within the read: the read then tells how it ended.
+        if not self._inside:
+            keeper.aside(self._hearing.close)
+
+    def _decoder(self) -> Callable[[bytes], bytes]:
+        if self._encoding in ("", "identity"):
+            return _as_is
+        if self._encoding in ("gzip", "x-gzip", "deflate"):
+            return _Inflate()
+        self._hearing.deaf()
+        return _as_is
+
+
+class _Ear:
+    """One overheard method of a response; pickles as the method itself."""
+
+    __slots__ = ("_name", "_over")
+
+    def __init__(self, over: _Overheard, name: str) -> None:
+        self._over, self._name = over, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._over, self._name)(self.__wrapped__, *args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return getattr, (self._over._response(), self._name)
+
+    @property
+    def __wrapped__(self) -> Any:
+        response = self._over._response()
+        return getattr(type(response), self._name).__get__(response)
+
+
+class _Inflate:
+    """Decodes what passes; garbage stays garbage to us and is the host's to find."""
+
+    def __init__(self) -> None:
+        # 32 + 15 bits: tell gzip and zlib apart by the header.
+        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def __call__(self, chunk: bytes) -> bytes:
+        try:
+            return self._stream.decompress(chunk)
+        except zlib.error:
+            return b""
+
+
+def _as_is(chunk: bytes) -> bytes:
+    return chunk
+
+
+SEAMS = tuple(
+    Seam(module, path, wrapper)
+    for module in ("httpx", "httpx2")
+    for path, wrapper in (("Client.send", send), ("AsyncClient.send", asend))
+)
