@@ -1,0 +1,212 @@
+"""Sets up OpenTelemetry's SDK where the host has not: exporters from the environment, an exit that cannot hang."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from .guard import log, once, swallow, warn
+
+PREFIX: Final = "DISPATCH_OTEL_"
+OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "RECORD_FILE", "SCOPE", "CHILD"})
+"""The variables after `PREFIX` that are not OpenTelemetry's."""
+
+_DEFAULTS: Final = {
+    # The SDK's 10 s, times its retries, would be paid at exit when nobody listens.
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
+    "OTEL_BSP_SCHEDULE_DELAY": "1000",
+    "OTEL_BLRP_SCHEDULE_DELAY": "1000",
+}
+_PROTOCOLS: Final = {"http/protobuf": "http", "grpc": "grpc"}
+_OTLP: Final = {
+    "traces": ("trace_exporter", "OTLPSpanExporter"),
+    "metrics": ("metric_exporter", "OTLPMetricExporter"),
+    "logs": ("_log_exporter", "OTLPLogExporter"),
+}
+_CONSOLE: Final = {
+    "traces": ("opentelemetry.sdk.trace.export", "ConsoleSpanExporter"),
+    "metrics": ("opentelemetry.sdk.metrics.export", "ConsoleMetricExporter"),
+    "logs": ("opentelemetry.sdk._logs.export", "ConsoleLogRecordExporter"),
+}
+_GROUPS: Final = {
+    "traces": "opentelemetry_traces_exporter",
+    "metrics": "opentelemetry_metrics_exporter",
+    "logs": "opentelemetry_logs_exporter",
+}
+
+
+class Providers:
+    """The providers that we set up, and how they are flushed and closed."""
+
+    def __init__(self, traces: Any, metrics: Any, logs: Any) -> None:
+        self.traces, self.metrics, self.logs = traces, metrics, logs
+
+    def flush(self) -> None:
+        """Send what is queued; may block, so never on a host's thread."""
+        for provider in (self.traces, self.logs, self.metrics):
+            swallow("sdk.flush", provider.force_flush, 2000)
+
+    def close(self) -> None:
+        """Send what is queued and stop; may block."""
+        for provider in (self.traces, self.logs, self.metrics):
+            swallow("sdk.close", provider.shutdown)
+
+
+@contextmanager
+def overlay(environ: Any = os.environ) -> Iterator[None]:
+    """Let ``DISPATCH_OTEL_X`` stand for ``OTEL_X``, and our defaults for what nobody set, while the SDK reads both."""
+    mine = {
+        "OTEL_" + name.removeprefix(PREFIX): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in OURS
+    }
+    wanted = {**{name: value for name, value in _DEFAULTS.items() if not environ.get(name)}, **mine}
+    before = {name: environ.get(name) for name in wanted}
+    environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                environ.pop(name, None)
+            else:
+                environ[name] = value
+
+
+def is_provided() -> bool:
+    """Whether the host has set a tracer provider of its own."""
+    from opentelemetry import trace
+
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
+def set_up() -> Providers:
+    """Make the three providers from the environment and make them the process's own."""
+    from opentelemetry import _logs, metrics, trace
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    with overlay():
+        resource = _resource()
+        tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
+        for exporter in _exporters("traces"):
+            tracing.add_span_processor(BatchSpanProcessor(exporter))
+        readers = [
+            exporter if hasattr(exporter, "collect") else PeriodicExportingMetricReader(exporter)
+            for exporter in _exporters("metrics")
+        ]
+        metering = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+        logging_ = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        for exporter in _exporters("logs"):
+            logging_.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    trace.set_tracer_provider(tracing)
+    metrics.set_meter_provider(metering)
+    _logs.set_logger_provider(logging_)
+    _quiet()
+    return Providers(tracing, metering, logging_)
+
+
+def service_name(argv: list[str] | None = None) -> str:
+    """The program's name, for ``service.name`` where no variable gives one."""
+    program = (sys.argv if argv is None else argv)[0:1] or [""]
+    path = Path(program[0])
+    name = path.parent.name if path.name == "__main__.py" else path.stem
+    return name if name not in ("", "-c", "-m", "-") else Path(sys.executable or "python").stem
+
+
+def endpoint() -> str:
+    """Where spans go, as a URL without userinfo, or the exporters' names where that is not OTLP."""
+    with overlay():
+        names = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
+        if "otlp" not in names:
+            return names
+        default = "http://localhost:4317" if _protocol("traces") == "grpc" else "http://localhost:4318"
+        specific = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        return specific or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or default
+
+
+def _resource() -> Any:
+    from opentelemetry.sdk.resources import Resource
+
+    from .attributes import SERVICE_NAME
+
+    resource = Resource.create()
+    named = str(resource.attributes.get(SERVICE_NAME, ""))
+    if named and not named.startswith("unknown_service"):
+        return resource
+    return resource.merge(Resource({SERVICE_NAME: service_name()}))
+
+
+def _exporters(signal: str) -> Iterator[Any]:
+    for name in os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").split(","):
+        make = _maker(signal, name.strip().lower())
+        exporter = swallow(f"the exporter {name}", make) if make is not None else None
+        if exporter is not None:
+            yield exporter
+
+
+def _maker(signal: str, name: str) -> Callable[[], Any] | None:
+    if name in ("none", ""):
+        return None
+    if name == "otlp":
+        module, cls = _OTLP[signal]
+        path = f"opentelemetry.exporter.otlp.proto.{_PROTOCOLS[_protocol(signal)]}.{module}"
+        return lambda: getattr(import_module(path), cls)()
+    if name == "console":
+        return lambda: _console(signal)
+    found = next(iter(entry_points(group=_GROUPS[signal], name=name)), None)
+    if found is None:
+        warn("OTEL_%s_EXPORTER: there is no exporter %r; its data is not sent.", signal.upper(), name)
+        return None
+    return lambda: found.load()()
+
+
+def _console(signal: str) -> Any:
+    module, name = _CONSOLE[signal]
+    exporters = import_module(module)
+    # Renamed in 1.39; stdout may be the wire of a stdio MCP server.
+    cls = getattr(exporters, name, None) or exporters.ConsoleLogExporter
+    return cls(out=sys.stderr)
+
+
+def _protocol(signal: str) -> str:
+    specific = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL")
+    asked = (specific or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "http/protobuf").strip().lower()
+    if asked in _PROTOCOLS:
+        return asked
+    warn(
+        "OTEL_EXPORTER_OTLP_PROTOCOL: %r is not one of %s; http/protobuf is used.",
+        asked,
+        ", ".join(_PROTOCOLS),
+    )
+    return "http/protobuf"
+
+
+class _Undelivered(logging.Handler):
+    """Says once, in our words, that spans do not arrive, where the exporters would print a traceback a batch."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING and once("undelivered"):
+            log.warning(
+                "Nobody takes our spans at %s (%s); they are lost. `otel-dispatch doctor` tells more.",
+                endpoint(),
+                time.strftime("%H:%M:%S"),
+            )
+
+
+def _quiet() -> None:
+    logger = logging.getLogger("opentelemetry.exporter")
+    if not any(isinstance(handler, _Undelivered) for handler in logger.handlers):
+        logger.addHandler(_Undelivered())
+        # A NullHandler on the root of the SDK's loggers keeps Python's last resort, stderr, out of it.
+        logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
