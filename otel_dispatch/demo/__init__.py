@@ -1,0 +1,1 @@
+"""A local provider to try the instrumentation against, without a key or a network."""
