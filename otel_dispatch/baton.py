@@ -11,7 +11,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from . import context
 from .context import RESOLVED_LIMIT, Frame
 from .guard import warn
-from .provenance import Known, origin_of
+from .origins import Known, origin_of
 from .record import Primary, Requested
 from .vocabulary import Field, text_of
 

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from .guard import warn
-from .provenance import Known, origin_of
+from .origins import Known, origin_of
 from .record import Primary, Requested
 from .room import Room
 from .tally import Tally

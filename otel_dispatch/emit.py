@@ -17,7 +17,7 @@ from .guard import guarded
 from .instruments import Instruments, instruments, record_file
 from .keeper import keeper
 from .models import is_same_model
-from .provenance import provenance_of
+from .origins import provenance_of
 from .providers import is_expected, is_known
 from .record import Dispatch, Endpoint, Outcome, Reply, Request
 from .vocabulary import FAILED, Kind, Mismatch, OutcomeKind

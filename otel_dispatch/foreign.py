@@ -42,7 +42,7 @@ class Foreign:
         """Write the facts of a new attempt, and take away what only the attempt before it said."""
         for name in self._mine - words.keys():
             _take_away(self.span, name)
-        self._mine &= words.keys()
+        self._mine.intersection_update(words)
         self.write(words)
 
 
