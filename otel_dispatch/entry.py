@@ -16,7 +16,7 @@ from .emit import publish
 from .guard import guarded, swallow
 from .instruments import instruments
 from .keeper import keeper
-from .record import UNKNOWN_THINKING, Dispatch, Names, Outcome, Provenance
+from .record import UNKNOWN_THINKING, Dispatch, Names, Outcome, Provenance, Requested
 from .room import Room
 from .tally import Tally
 from .vocabulary import FAILED, Kind, Origin, OutcomeKind, ToolFormat, WireFormat, text_of
@@ -79,7 +79,8 @@ class Run:
             span_name(self._dispatch),
             context=context.parent_context(),
             kind=SpanKind.INTERNAL,
-            attributes=words_of(self._dispatch),
+            # What was asked for is told where it differs from what was resolved, which only the end knows.
+            attributes=words_of(replace(self._dispatch, requested=Requested())),
             start_time=self._start_ns,
         )
         inner = replace(

@@ -1,11 +1,14 @@
 """What the tests share: a local provider, everything that was told, and no fault of ours left unseen."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from opentelemetry import context as otel
+from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -51,9 +54,7 @@ class Told:
                     if metric.name == name:
                         for point in metric.data.data_points:
                             value = getattr(point, "value", None)
-                            found[tuple(sorted(point.attributes.items()))] = (
-                                point.count if value is None else value
-                            )
+                            found[tuple(sorted(point.attributes.items()))] = point.count if value is None else value
         return found
 
     def events(self) -> list[Any]:
@@ -93,14 +94,15 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes away the variables that would steer us or the SDKs."""
-    import os
-
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Takes away the variables that would steer us or the SDKs, and what another test resolved."""
     for name in list(os.environ):
         if name.startswith(VARIABLES):
             monkeypatch.delenv(name)
     context.begin(Frame(), None)
+    token = otel.attach(Context())
+    yield
+    otel.detach(token)
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ def claude_client(provider: Provider, told: Told | None = None, **options: Any) 
 
 
 def test_a_chat_call_is_one_span_with_the_whole_record(told: Told, provider: Provider) -> None:
-    provider.script(wire.chat("Hello.", model="gpt-6-luna-2026-01-02", usage=(11, 7), reasoning_tokens=3, cached_tokens=4))
+    provider.script(
+        wire.chat("Hello.", model="gpt-6-luna-2026-01-02", usage=(11, 7), reasoning_tokens=3, cached_tokens=4)
+    )
     with chat_client(provider) as client:
         client.chat.completions.create(
             model="gpt-6-luna",
@@ -224,9 +226,24 @@ def test_an_error_event_inside_a_stream_beats_its_status_200(told: Told, provide
 @pytest.mark.parametrize(
     ("answer", "kind", "cls", "error_type"),
     [
-        (wire.error("openai", 429, "requests", "rate_limit_exceeded"), "usage_limit", "rate_limit", "rate_limit_exceeded"),
-        (wire.error("openai", 429, "insufficient_quota", "insufficient_quota"), "usage_limit", "quota", "insufficient_quota"),
-        (wire.error("openai", 401, "invalid_request_error", "invalid_api_key"), "provider_error", "auth", "invalid_api_key"),
+        (
+            wire.error("openai", 429, "requests", "rate_limit_exceeded"),
+            "usage_limit",
+            "rate_limit",
+            "rate_limit_exceeded",
+        ),
+        (
+            wire.error("openai", 429, "insufficient_quota", "insufficient_quota"),
+            "usage_limit",
+            "quota",
+            "insufficient_quota",
+        ),
+        (
+            wire.error("openai", 401, "invalid_request_error", "invalid_api_key"),
+            "provider_error",
+            "auth",
+            "invalid_api_key",
+        ),
         (
             wire.error("openai", 400, "invalid_request_error", "context_length_exceeded", "429 rate limit quota"),
             "provider_error",
@@ -408,7 +425,9 @@ def test_the_host_gets_its_own_objects_unchanged(told: Told, provider: Provider)
 
 def test_a_span_that_is_no_inference_is_only_the_parent(told: Told, provider: Provider) -> None:
     tracer = told.tracer_provider.get_tracer("app")
-    with tracer.start_as_current_span("invoke_agent a", attributes={"gen_ai.operation.name": "invoke_agent", "gen_ai.system": "x"}):
+    with tracer.start_as_current_span(
+        "invoke_agent a", attributes={"gen_ai.operation.name": "invoke_agent", "gen_ai.system": "x"}
+    ):
         with chat_client(provider) as client:
             client.chat.completions.create(model="m", messages=HI)
     call, outer = told.spans()
