@@ -12,17 +12,20 @@ _done = False
 
 
 class Trigger:
-    """A finder that finds nothing: it sees the first import of a library we listen to, and then steps aside."""
+    """A finder that sees the first import of a library we listen to, and then steps aside."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
 
-    def find_spec(self, name: str, *_: Any) -> None:
+    def find_spec(self, name: str, *where: Any) -> Any:
         """Instrument before *name* is imported, where it is or begins like one of ours."""
-        if name.startswith(self._names):
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-            start()
+        if not name.startswith(self._names) or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        start()
+        # The import that asks goes on behind the finders that starting has just put in front: ask those, too.
+        found = (finder.find_spec(name, *where) for finder in list(sys.meta_path))
+        return next((spec for spec in found if spec is not None), None)
 
 
 def init() -> None:

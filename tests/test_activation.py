@@ -1,0 +1,359 @@
+"""Switched on by the environment, in programs of their own: real start-up file, real OTLP, real exits."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from otel_dispatch.demo.provider import Provider
+from tests.sinks import BlackHole, GrpcSink, HttpSink, SinkSpan, dead_endpoint
+
+ROOT = Path(__file__).parent.parent
+PIPELINE = ROOT / "examples" / "pipeline.py"
+CALL = """
+import openai
+with openai.OpenAI() as client:
+    client.chat.completions.create(model="gpt-6-luna", messages=[{"role": "user", "content": "hi"}])
+"""
+
+
+def environment(provider: Provider | None = None, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "DISPATCH_OTEL"))}
+    if provider is not None:
+        kept |= {"OPENAI_BASE_URL": f"{provider.url}/v1", "ANTHROPIC_BASE_URL": provider.url}
+    return {**kept, "OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", **more}
+
+
+def run(
+    code: str | Path, env: dict[str, str], cwd: Path | None = None, *options: str
+) -> subprocess.CompletedProcess[str]:
+    program = [str(code)] if isinstance(code, Path) else ["-c", textwrap.dedent(code)]
+    return subprocess.run(
+        [sys.executable, *options, *program], env=env, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def sink() -> Iterator[HttpSink]:
+    with HttpSink() as server:
+        yield server
+
+
+def by_id(spans: list[SinkSpan]) -> dict[str, SinkSpan]:
+    return {span.span_id: span for span in spans}
+
+
+def test_one_variable_puts_every_call_and_entry_of_an_unmodified_program_on_a_span(
+    provider: Provider, sink: HttpSink
+) -> None:
+    done = run(
+        PIPELINE,
+        environment(
+            provider,
+            DISPATCH_OTEL="1",
+            OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+            DISPATCH_OTEL_ENTRYPOINTS="run_skill=pipeline:run_skill, report_bug=pipeline:report_bug,"
+            "fleet_dispatch=pipeline:Fleet.dispatch",
+        ),
+    )
+    plain = run(PIPELINE, environment(provider))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.splitlines()) == sorted(plain.stdout.splitlines())
+    spans = sink.wait(8)
+    entries = {span.attributes["dispatch.kind"]: span for span in spans if span.kind == "INTERNAL"}
+    calls = [span for span in spans if span.kind == "CLIENT"]
+    assert sorted(entries) == ["fleet_dispatch", "report_bug", "run_skill"]
+    assert len(calls) == 5
+    ids = by_id(spans)
+    for call in calls:
+        assert ids[call.parent_id].kind == "INTERNAL"
+        assert call.attributes["dispatch.outcome.kind"] == "served"
+        assert call.attributes["dispatch.provenance.provider"] == "operator_pin"
+        assert call.attributes["peer.service"] == "local"
+    scopes = sorted(call.scope for call in calls)
+    assert scopes == ["com.anthropic.sdk.python"] * 3 + ["otel_dispatch"] * 2
+    assert entries["fleet_dispatch"].attributes["dispatch.rollup.models"].count(",") == 1
+    assert {span.resource["service.name"] for span in spans} == {"pipeline"}
+    assert len(sink.wait(8, kind="logs")) == 8
+    assert "dispatch.calls" in {point.name for point in sink.metrics()}
+
+
+def test_grpc_is_spoken_where_it_is_asked_for(provider: Provider) -> None:
+    with GrpcSink() as sink:
+        env = environment(
+            provider,
+            DISPATCH_OTEL="1",
+            OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+            OTEL_EXPORTER_OTLP_ENDPOINT=sink.endpoint,
+            OTEL_SERVICE_NAME="mine",
+        )
+        assert run(CALL, env).stderr == ""
+        (span,) = sink.wait(1)
+    assert span.name == "chat gpt-6-luna"
+    assert span.resource["service.name"] == "mine"
+
+
+def test_our_variables_win_over_opentelemetrys_own(provider: Provider, sink: HttpSink) -> None:
+    env = environment(
+        provider,
+        DISPATCH_OTEL="1",
+        OTEL_EXPORTER_OTLP_ENDPOINT=dead_endpoint(),
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/json",
+        OTEL_TRACES_EXPORTER="none",
+        DISPATCH_OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        DISPATCH_OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+        DISPATCH_OTEL_TRACES_EXPORTER="otlp",
+        DISPATCH_OTEL_SERVICE_NAME="ours",
+    )
+    done = run(CALL + "import os; print(os.environ['OTEL_TRACES_EXPORTER'], 'OTEL_SERVICE_NAME' in os.environ)", env)
+    assert done.stdout == "none False\n"
+    (span,) = sink.wait(1)
+    assert span.resource["service.name"] == "ours"
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "no"])
+def test_switched_off_nothing_of_ours_is_imported(value: str) -> None:
+    env = environment()
+    if value:
+        env["DISPATCH_OTEL"] = value
+    done = run(
+        "import sys; print([m for m in sys.modules if m.startswith(('opentelemetry', 'wrapt', 'msgspec'))])", env
+    )
+    assert done.stdout == "[]\n"
+    if not value:
+        done = run("import sys; print([m for m in sys.modules if m.startswith('otel_dispatch')])", env)
+        assert done.stdout == "[]\n"
+
+
+def test_switched_on_no_sdk_is_imported_before_the_program_does_it() -> None:
+    names = ("openai", "anthropic", "httpx", "httpx2", "opentelemetry", "wrapt", "msgspec")
+    done = run(
+        f"import sys; print([m for m in sys.modules if m.split('.')[0] in {names!r}])", environment(DISPATCH_OTEL="1")
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("option", ["-E", "-I", "-s", "-P"])
+def test_the_variable_counts_under_every_isolation_that_keeps_site(
+    option: str, provider: Provider, sink: HttpSink
+) -> None:
+    env = environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    run(CALL, env, None, option)
+    assert len(sink.wait(1)) == 1
+
+
+def test_a_provider_that_the_host_sets_after_its_imports_is_used_and_nothing_else_set_up(
+    provider: Provider, sink: HttpSink
+) -> None:
+    code = """
+    import openai
+    client = openai.OpenAI()
+    from opentelemetry import metrics, trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    exporter, mine = InMemorySpanExporter(), TracerProvider()
+    mine.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(mine)
+    client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+    assert trace.get_tracer_provider() is mine
+    assert "opentelemetry.sdk.metrics" not in type(metrics.get_meter_provider()).__module__
+    print([span.name for span in exporter.get_finished_spans()])
+    """
+    done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    assert (done.stdout, done.stderr) == ("['chat m']\n", "")
+    assert sink.requests == 0
+
+
+@pytest.mark.parametrize("kind", ["dead", "black hole"])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_dead_endpoint_costs_at_most_one_and_a_half_seconds_at_exit(
+    provider: Provider, kind: str, protocol: str
+) -> None:
+    with BlackHole() as hole:
+        url = hole.url if kind == "black hole" else dead_endpoint()
+        env = environment(
+            provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol
+        )
+        done = run(CALL + "import time; print(time.time(), flush=True)", env)
+        ended = time.time()
+    assert done.returncode == 0
+    assert ended - float(done.stdout) < 1.5 + 0.4  # what the interpreter itself needs, on a busy machine
+    assert done.stderr.count("\n") <= 1
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_a_console_exporter_writes_to_stderr(provider: Provider, signal: str) -> None:
+    exporters = {f"OTEL_{name}_EXPORTER": "none" for name in ("TRACES", "METRICS", "LOGS")}
+    exporters[f"OTEL_{signal.upper()}_EXPORTER"] = "console"
+    done = run(CALL, environment(provider, DISPATCH_OTEL="1", **exporters))
+    assert done.stdout == ""
+    assert "gpt-6-luna" in done.stderr
+
+
+def test_an_unknown_exporter_or_protocol_is_told_in_a_sentence(provider: Provider, sink: HttpSink) -> None:
+    env = environment(
+        provider,
+        DISPATCH_OTEL="1",
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/json",
+        OTEL_LOGS_EXPORTER="carrier-pigeon",
+    )
+    done = run(CALL, env)
+    assert done.stderr.splitlines() == [
+        "OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' is not one of http/protobuf, grpc; http/protobuf is used.",
+        "OTEL_LOGS_EXPORTER: there is no exporter 'carrier-pigeon'; its data is not sent.",
+    ]
+    assert len(sink.wait(1)) == 1
+
+
+def test_wrong_entry_points_are_named_and_the_right_ones_work(
+    provider: Provider, sink: HttpSink, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("def skill(): pass\nNOT_CALLABLE = 1\n")
+    entries = [
+        "run_skill=mine:skill",
+        "run_skil=mine:skill",
+        "run_skill",
+        "agent=mine:missing",
+        "agent=mine:NOT_CALLABLE",
+        "agent=nowhere.at.all:x",
+    ]
+    env = environment(
+        provider,
+        DISPATCH_OTEL="1",
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        DISPATCH_OTEL_ENTRYPOINTS=",".join(entries),
+    )
+    done = run("import mine; mine.skill()", env, tmp_path)
+    said = done.stderr.splitlines()
+    assert len(said) == 5
+    for entry in entries[1:]:
+        assert len([line for line in said if f"'{entry}'" in line]) == 1, (entry, said)
+    assert [span.name for span in sink.wait(1)] == ["invoke_agent skill"]
+
+
+def test_an_entry_point_works_whether_its_module_is_imported_before_or_after(
+    provider: Provider, sink: HttpSink, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("class Host:\n    async def go(self, recipe): return recipe\n")
+    code = """
+    import os, sys, asyncio
+    import mine
+    host = mine.Host()
+    os.environ["DISPATCH_OTEL_ENTRYPOINTS"] = "fleet_dispatch=mine:Host.go"
+    import otel_dispatch
+    otel_dispatch.instrument()
+    otel_dispatch.instrument()
+    print(asyncio.run(host.go("r")), asyncio.iscoroutinefunction(mine.Host.go))
+    otel_dispatch.uninstrument()
+    print(type(mine.Host.__dict__["go"]).__name__)
+    """
+    done = run(code, environment(OTEL_EXPORTER_OTLP_ENDPOINT=sink.url), tmp_path)
+    assert (done.stdout, done.stderr) == ("r True\nfunction\n", "")
+    assert [span.name for span in sink.wait(1)] == ["invoke_workflow r"]
+
+
+def test_functions_of_the_main_script_are_entry_points_too(provider: Provider, sink: HttpSink, tmp_path: Path) -> None:
+    script = tmp_path / "app.py"
+    script.write_text("def skill(): print('ran')\nclass A:\n    def b(self): pass\nskill()\nA().b()\n")
+    env = environment(
+        DISPATCH_OTEL="1",
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        DISPATCH_OTEL_ENTRYPOINTS="run_skill=__main__:skill,agent=app:A.b,agent=app:nothing",
+    )
+    done = run(script, env)
+    assert done.stdout == "ran\n"
+    assert done.stderr == "DISPATCH_OTEL_ENTRYPOINTS: the main script defines no nothing.\n"
+    assert sorted(span.name for span in sink.wait(2)) == ["invoke_agent b", "invoke_agent skill"]
+
+
+def test_opentelemetry_instrument_loads_us(provider: Provider, sink: HttpSink) -> None:
+    program = Path(sys.executable).parent / "opentelemetry-instrument"
+    env = environment(
+        provider,
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+        OTEL_METRICS_EXPORTER="none",
+    )
+    done = subprocess.run(
+        [str(program), sys.executable, "-c", CALL], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [span.name for span in sink.wait(1)] == ["chat gpt-6-luna"]
+
+
+def test_spans_of_a_forked_worker_arrive(provider: Provider, sink: HttpSink) -> None:
+    code = """
+    import multiprocessing
+    import openai
+    def work(n):
+        with openai.OpenAI() as client:
+            client.chat.completions.create(model=f"m{n}", messages=[{"role": "user", "content": "hi"}])
+    if __name__ == "__main__":
+        work(0)
+        context = multiprocessing.get_context("fork")
+        workers = [context.Process(target=work, args=(n,)) for n in (1, 2)]
+        for w in workers: w.start()
+        for w in workers: w.join()
+    """
+    done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    assert done.stderr == ""
+    assert sorted(span.name for span in sink.wait(3)) == ["chat m0", "chat m1", "chat m2"]
+
+
+def test_a_stream_that_is_open_at_exit_ends_as_abandoned(provider: Provider, sink: HttpSink) -> None:
+    code = """
+    import openai
+    client = openai.OpenAI()
+    stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True)
+    next(stream)
+    """
+    run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    (span,) = sink.wait(1)
+    assert span.attributes["dispatch.outcome.class"] == "abandoned"
+
+
+def test_a_parents_traceparent_and_scope_are_taken_up(provider: Provider, sink: HttpSink) -> None:
+    env = environment(
+        provider,
+        DISPATCH_OTEL="1",
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        TRACEPARENT="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        DISPATCH_OTEL_SCOPE='{"role":"escalation","primary":{"model":"gpt-6-luna"}}',
+    )
+    run(CALL, env)
+    (span,) = sink.wait(1)
+    assert (span.trace_id, span.parent_id) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+    assert span.attributes["dispatch.provenance.model"] == "inherited_from_primary"
+
+
+@pytest.mark.parametrize("scope", ["not json", "[1]", '{"primary": 3, "provenance": {"model": "guess"}}', "{" * 5000])
+def test_an_unreadable_scope_is_told_in_a_sentence(provider: Provider, sink: HttpSink, scope: str) -> None:
+    env = environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, DISPATCH_OTEL_SCOPE=scope)
+    done = run(CALL, env)
+    assert done.stderr.startswith("DISPATCH_OTEL_SCOPE")
+    assert done.stderr.count("\n") == 1
+    assert len(sink.wait(1)) == 1
+
+
+def test_a_record_file_that_cannot_be_written_costs_one_warning(provider: Provider, sink: HttpSink) -> None:
+    env = environment(
+        provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, DISPATCH_OTEL_RECORD_FILE="/no/such/dir/x"
+    )
+    done = run(CALL + CALL, env)
+    assert done.stderr.count("\n") == 1
+    assert "/no/such/dir/x" in done.stderr
+    assert len(sink.wait(2)) == 2
+
+
+def test_the_sdk_switched_off_means_no_telemetry_and_no_harm(provider: Provider, sink: HttpSink) -> None:
+    env = environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, OTEL_SDK_DISABLED="true")
+    done = run(CALL, env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sink.spans() == []
