@@ -3,25 +3,24 @@
 import threading
 import time
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from . import attributes as a
-from . import context, outcome, recordfile
+from . import context, outcome
 from .context import Frame
+from .departure import dispatch_of, mismatch_served
 from .foreign import Foreign, foreign_inference
 from .guard import guarded
-from .instruments import Instruments, instruments, record_file
+from .instruments import Instruments, instruments
 from .keeper import keeper
-from .models import is_same_model
-from .origins import provenance_of
-from .providers import is_expected, is_known
+from .publish import publish
 from .record import Dispatch, Endpoint, Outcome, Reply, Request
-from .vocabulary import FAILED, Kind, Mismatch, OutcomeKind
-from .wording import Words, line_of, span_name, words_of, words_of_outcome, words_of_reply, words_of_request
+from .vocabulary import FAILED, OutcomeKind
+from .wording import Words, span_name, words_of, words_of_outcome, words_of_reply, words_of_request
 
 HOLD_SECONDS: Final = 10.0
 """How long an empty attempt waits for an identical later one."""
@@ -192,10 +191,7 @@ class Flight:
         publish(self._tools, dispatch, whole, span, self._start_ns, self._end_ns)
 
     def _mismatch(self) -> tuple[str, ...]:
-        served, asked = self.reply.model, self._request.model
-        if served is None or asked is None or is_same_model(asked, served):
-            return self.dispatch.mismatch
-        return tuple(sorted({*self.dispatch.mismatch, Mismatch.MODEL_SERVED}))
+        return mismatch_served(self.dispatch, self._request.model, self.reply.model)
 
     def _final_words(self, found: Outcome) -> Words:
         words = words_of_reply(self.reply)
@@ -229,24 +225,6 @@ def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> 
     return Flight(tools, frame, dispatch, request, words, body)
 
 
-def dispatch_of(request: Request, endpoint: Endpoint, frame: Frame) -> Dispatch:
-    """The record of *request* as it leaves for *endpoint* inside *frame*."""
-    return Dispatch(
-        Kind.LLM_CALL,
-        request.operation,
-        endpoint.provider,
-        request.model or "unknown",
-        request.wire_format,
-        request.thinking,
-        request.tool_format,
-        endpoint.host,
-        provenance_of(request, endpoint, frame.known),
-        frame.requested,
-        frame.known.primary,
-        mismatch=_departures(request, endpoint, frame),
-    )
-
-
 def land_all() -> None:
     """End every flight that is still open: what was held back is terminal, what was streaming is abandoned."""
     for flight in list(_open.values()):
@@ -257,31 +235,3 @@ def land_all() -> None:
 def forget_all() -> None:
     """Drop the flights that a fork copied from the parent, which ends them itself."""
     _open.clear()
-
-
-def publish(tools: Instruments, dispatch: Dispatch, words: Words, span: Span, start_ns: int, end_ns: int) -> None:
-    """Tell the log and the record file of a dispatch that has ended."""
-    where = trace.set_span_in_context(span)
-    tools.tell(dispatch, words, end_ns, where)
-    if path := record_file():
-        told = span.get_span_context()
-        extra: dict[str, Any] = {
-            "name": span_name(dispatch),
-            "trace_id": f"{told.trace_id:032x}",
-            "otel_span_id": f"{told.span_id:016x}",
-            "started": start_ns / 1e9,
-            "duration_s": (end_ns - start_ns) / 1e9,
-            "response_model": words.get(a.RESPONSE_MODEL),
-            "resend_count": words.get(a.HTTP_RESEND_COUNT, 0),
-        }
-        recordfile.append(path, line_of(dispatch, call_id=f"{start_ns:x}-{id(span):x}", end_ns=end_ns, extra=extra))
-
-
-def _departures(request: Request, endpoint: Endpoint, frame: Frame) -> tuple[str, ...]:
-    found = []
-    asked = frame.requested.provider
-    if asked is not None and is_known(asked) and endpoint.provider != asked:
-        found.append(Mismatch.PROVIDER_HOST)
-    if not is_expected(request.wire_format, endpoint.provider):
-        found.append(Mismatch.WIRE_FORMAT_EXPECTED)
-    return tuple(map(str, found))

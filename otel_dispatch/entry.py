@@ -12,10 +12,10 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from . import attributes as a
 from . import context, outcome
-from .emit import publish
 from .guard import guarded, swallow
 from .instruments import instruments
 from .keeper import keeper
+from .publish import publish
 from .record import UNKNOWN_THINKING, Dispatch, Names, Outcome, Provenance, Requested
 from .room import Room
 from .tally import Tally

@@ -1,5 +1,8 @@
 """What a transport overhears of an answer: bytes in, facts to the flight, the end exactly once."""
 
+import zlib
+from collections.abc import Callable
+
 from .dialects import Dialect
 from .emit import Flight
 from .guard import guarded
@@ -57,10 +60,15 @@ class Hearing:
         self._body = []
         self.flight.arrive()
 
-    def deaf(self) -> None:
-        """Note that the body passes in an encoding that cannot be read."""
+    def decoder(self, encoding: str) -> Callable[[bytes], bytes]:
+        """What turns raw pieces in a content *encoding* into the pieces to hear; of an unknown one nothing is told."""
+        if encoding in ("", "identity"):
+            return as_is
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            return _Inflate()
         self._lines, self._size = None, LIMIT + 1
         self.flight.reply.unread = True
+        return as_is
 
     def fail(self, error: BaseException) -> None:
         """Hear that reading failed with *error*."""
@@ -77,3 +85,22 @@ class Hearing:
         elif self._body:
             self._body = []
             self.flight.reply.unread = True
+
+
+class _Inflate:
+    """Decodes what passes; garbage stays garbage to us and is the host's to find."""
+
+    def __init__(self) -> None:
+        # 32 + 15 bits: tell gzip and zlib apart by the header.
+        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def __call__(self, chunk: bytes) -> bytes:
+        try:
+            return self._stream.decompress(chunk)
+        except zlib.error:
+            return b""
+
+
+def as_is(chunk: bytes) -> bytes:
+    """*chunk*, which is in no encoding."""
+    return chunk

@@ -1,7 +1,6 @@
 """httpx and httpx2: `Client.send` and `AsyncClient.send`; bodies that come in pieces are overheard as they pass."""
 
 import weakref
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ from .. import context
 from ..dialects import Dialect, dialect_at
 from ..emit import Flight, take_off
 from ..guard import guarded, swallow
-from ..hearing import Hearing
+from ..hearing import Hearing, as_is
 from ..instruments import is_armed
 from ..keeper import keeper
 from ..providers import endpoint_at
@@ -125,22 +124,22 @@ class _Overheard:
             response.__dict__[name] = _Ear(self, name)
 
     def iter_bytes(self, original: Callable[..., Iterator[bytes]], *args: Any, **kwargs: Any) -> Iterator[bytes]:
-        return self._listen(original(*args, **kwargs), _as_is)
+        return self._listen(original(*args, **kwargs), as_is)
 
     def iter_raw(self, original: Callable[..., Iterator[bytes]], *args: Any, **kwargs: Any) -> Iterator[bytes]:
         passing = original(*args, **kwargs)
-        return passing if self._reading else self._listen(passing, self._decoder())
+        return passing if self._reading else self._listen(passing, self._hearing.decoder(self._encoding))
 
     def aiter_bytes(
         self, original: Callable[..., AsyncIterator[bytes]], *args: Any, **kwargs: Any
     ) -> AsyncIterator[bytes]:
-        return self._alisten(original(*args, **kwargs), _as_is)
+        return self._alisten(original(*args, **kwargs), as_is)
 
     def aiter_raw(
         self, original: Callable[..., AsyncIterator[bytes]], *args: Any, **kwargs: Any
     ) -> AsyncIterator[bytes]:
         passing = original(*args, **kwargs)
-        return passing if self._reading else self._alisten(passing, self._decoder())
+        return passing if self._reading else self._alisten(passing, self._hearing.decoder(self._encoding))
 
     def close(self, original: Callable[[], None]) -> None:
         try:
@@ -202,14 +201,6 @@ class _Overheard:
         if not self._inside:
             keeper.aside(self._hearing.close)
 
-    def _decoder(self) -> Callable[[bytes], bytes]:
-        if self._encoding in ("", "identity"):
-            return _as_is
-        if self._encoding in ("gzip", "x-gzip", "deflate"):
-            return _Inflate()
-        self._hearing.deaf()
-        return _as_is
-
 
 class _Ear:
     """One overheard method of a response; pickles as the method itself."""
@@ -229,24 +220,6 @@ class _Ear:
     def __wrapped__(self) -> Any:
         response = self._over._response()
         return getattr(type(response), self._name).__get__(response)
-
-
-class _Inflate:
-    """Decodes what passes; garbage stays garbage to us and is the host's to find."""
-
-    def __init__(self) -> None:
-        # 32 + 15 bits: tell gzip and zlib apart by the header.
-        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
-
-    def __call__(self, chunk: bytes) -> bytes:
-        try:
-            return self._stream.decompress(chunk)
-        except zlib.error:
-            return b""
-
-
-def _as_is(chunk: bytes) -> bytes:
-    return chunk
 
 
 SEAMS = tuple(

@@ -1,0 +1,30 @@
+"""Tells the log and the record file of a dispatch that has ended."""
+
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.trace import Span
+
+from . import attributes as a
+from . import recordfile
+from .instruments import Instruments, record_file
+from .record import Dispatch
+from .wording import Words, line_of, span_name
+
+
+def publish(tools: Instruments, dispatch: Dispatch, words: Words, span: Span, start_ns: int, end_ns: int) -> None:
+    """Tell the log and the record file of a dispatch that has ended."""
+    where = trace.set_span_in_context(span)
+    tools.tell(dispatch, words, end_ns, where)
+    if path := record_file():
+        told = span.get_span_context()
+        extra: dict[str, Any] = {
+            "name": span_name(dispatch),
+            "trace_id": f"{told.trace_id:032x}",
+            "otel_span_id": f"{told.span_id:016x}",
+            "started": start_ns / 1e9,
+            "duration_s": (end_ns - start_ns) / 1e9,
+            "response_model": words.get(a.RESPONSE_MODEL),
+            "resend_count": words.get(a.HTTP_RESEND_COUNT, 0),
+        }
+        recordfile.append(path, line_of(dispatch, call_id=f"{start_ns:x}-{id(span):x}", end_ns=end_ns, extra=extra))

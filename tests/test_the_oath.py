@@ -1,0 +1,280 @@
+"""What the host may rely on, for every seam that discovery finds."""
+
+import asyncio
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+import wrapt
+from opentelemetry.sdk import trace as sdk_trace
+
+import otel_dispatch
+from otel_dispatch import context, departure, dialects, emit, hearing, instruments, patch, transports, wording
+from otel_dispatch.demo import provider as wire
+from otel_dispatch.demo.provider import Provider
+from otel_dispatch.dialects import Dialect
+from otel_dispatch.seam import Seam
+from otel_dispatch.transports import httpx as httpx_transport
+from tests.conftest import Faults, Told
+
+SEAMS = transports.seams()
+IDS = [f"{seam.module}:{seam.path}" for seam in SEAMS]
+LIBRARIES = {seam.module.partition(".")[0] for seam in SEAMS}
+
+
+def original(seam: Seam) -> Any:
+    """What the seam names, as it lies in its class or module."""
+    module = importlib.import_module(seam.module)
+    parent, attribute, _ = wrapt.resolve_path(module, seam.path)
+    return vars(parent)[attribute]
+
+
+def test_importing_our_files_imports_no_library_that_we_listen_to() -> None:
+    code = "import sys; from otel_dispatch import transports, hosts; transports.seams(); hosts.seams()"
+    code += f"; print([m for m in {sorted(LIBRARIES)} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("seam", SEAMS, ids=IDS)
+def test_a_seam_resolves_on_the_installed_version(seam: Seam) -> None:
+    assert patch.resolves(seam, importlib.import_module(seam.module))
+
+
+@pytest.mark.parametrize("seam", SEAMS, ids=IDS)
+def test_a_seam_is_wrapped_once_and_put_back_as_it_was(seam: Seam, make_told: Callable[[], Told]) -> None:
+    before = original(seam)
+    make_told()
+    wrapped = original(seam)
+    assert isinstance(wrapped, wrapt.FunctionWrapper)
+    assert wrapped.__wrapped__ is before
+    otel_dispatch.instrument()
+    patch.install(seam)
+    assert original(seam) is wrapped
+    otel_dispatch.uninstrument()
+    assert original(seam) is before
+    make_told()
+    assert original(seam).__wrapped__ is before
+    otel_dispatch.uninstrument()
+    assert original(seam) is before
+
+
+@pytest.mark.parametrize("seam", SEAMS, ids=IDS)
+def test_signature_name_and_coroutineness_stay(seam: Seam, make_told: Callable[[], Told]) -> None:
+    before = original(seam)
+    facts = [inspect.signature(before), before.__name__, before.__qualname__, before.__doc__, before.__module__]
+    kinds = [inspect.iscoroutinefunction(before), inspect.isfunction(before)]
+    make_told()
+    after = original(seam)
+    assert [inspect.signature(after), after.__name__, after.__qualname__, after.__doc__, after.__module__] == facts
+    assert [inspect.iscoroutinefunction(after), inspect.isfunction(after)] == kinds
+
+
+@pytest.mark.parametrize("seam", SEAMS, ids=IDS)
+def test_both_orders_of_import_give_the_same(seam: Seam) -> None:
+    steps = {"import": f"import {seam.module}", "instrument": "otel_dispatch.instrument()"}
+    found = []
+    for order in (("import", "instrument"), ("instrument", "import")):
+        code = "import otel_dispatch, sys\n" + "\n".join(steps[step] for step in order) + "\n"
+        owner, _, name = seam.path.rpartition(".")
+        code += f"print(type(vars(sys.modules[{seam.module!r}].{owner})[{name!r}]).__name__)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+        found.append(done.stdout)
+    assert found == ["FunctionWrapper\n"] * 2
+
+
+@pytest.mark.parametrize("seam", SEAMS, ids=IDS)
+def test_a_wrapper_that_somebody_put_over_ours_stays_and_works(seam: Seam, make_told: Callable[[], Told]) -> None:
+    before = original(seam)
+    module = importlib.import_module(seam.module)
+    parent, attribute, _ = wrapt.resolve_path(module, seam.path)
+    make_told()
+    theirs = wrapt.FunctionWrapper(vars(parent)[attribute], lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs))
+    setattr(parent, attribute, theirs)
+    try:
+        otel_dispatch.uninstrument()
+        assert vars(parent)[attribute] is theirs
+        assert run_all(importlib.import_module(seam.module)) == run_all(importlib.import_module(seam.module))
+    finally:
+        setattr(parent, attribute, before)
+
+
+def boom(*_: Any, **__: Any) -> Any:
+    raise ZeroDivisionError("ours")
+
+
+def broken(part: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """Breaks one reader of every dialect."""
+
+    def apply(patcher: pytest.MonkeyPatch) -> None:
+        table: dict[str, Any] = {
+            last: tuple((ending, replace(dialect, **{part: boom})) for ending, dialect in found)
+            for last, found in dialects._by_last_segment().items()
+        }
+        patcher.setattr(dialects, "_by_last_segment", lambda: table)
+
+    return apply
+
+
+def raising(module: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """Makes one function of ours raise."""
+    return lambda patcher: patcher.setattr(module, name, boom)
+
+
+FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "request reader": broken("request"),
+    "reply reader": broken("reply"),
+    "event reader": broken("event"),
+    "dialect look-up": raising(httpx_transport, "dialect_at"),
+    "endpoint": raising(httpx_transport, "endpoint_at"),
+    "provenance": raising(departure, "provenance_of"),
+    "attributes at start": raising(emit, "words_of"),
+    "attributes at end": raising(emit, "words_of_outcome"),
+    "outcome": raising(emit.outcome, "outcome_of_reply"),
+    "outcome of an exception": raising(emit.outcome, "outcome_of_exception"),
+    "context": raising(context, "with_frame"),
+    "current frame": raising(context, "current"),
+    "hearing": raising(httpx_transport, "Hearing"),
+    "pieces": raising(hearing.Lines, "events"),
+    "span start": raising(sdk_trace.Tracer, "start_span"),
+    "span end": raising(sdk_trace.Span, "end"),
+    "span attributes": raising(sdk_trace.Span, "set_attributes"),
+    "counting": raising(instruments.Instruments, "count"),
+    "telling": raising(instruments.Instruments, "tell"),
+    "words of the reply": raising(wording, "_put"),
+}
+
+
+def run_all(library: ModuleType) -> list[Any]:
+    """Whole, streamed and failing calls, sync and async; what the host sees of each."""
+    return [*_sync(library), *asyncio.run(_async(library))]
+
+
+BODY = {"model": "m", "stream": True}
+
+
+def _script(server: Provider) -> None:
+    # The provider makes ids up: fixed here, so that two runs can be compared.
+    fixed = json.dumps({"choices": [{"message": {"content": "hi"}}]}).encode()
+    server.script(
+        wire.Answer(headers={"content-type": "application/json"}, body=fixed),
+        wire.Answer(
+            headers={"content-type": "text/event-stream"}, chunks=[b'data: {"choices":[]}\n\n', b"data: [DONE]\n\n"]
+        ),
+        wire.Answer(headers={"content-type": "text/event-stream"}, chunks=[b"data: {}\n\n", wire.HANGUP]),
+        wire.Answer(status=429, body=b'{"error":{"code":"x"}}'),
+        wire.Answer(drop=True),
+    )
+
+
+def _sync(library: ModuleType) -> list[Any]:
+    seen: list[Any] = []
+    with Provider() as server, library.Client() as client:
+        url = f"{server.url}/v1/chat/completions"
+        _script(server)
+        seen.append(client.post(url, json=BODY).content)
+        for _ in range(2):
+            with client.stream("POST", url, json=BODY) as response:
+                _collect(seen, lambda r=response: list(r.iter_bytes()))
+        seen.append(client.post(url, json=BODY).status_code)
+        _collect(seen, lambda: client.post(url, json=BODY))
+    return seen
+
+
+async def _async(library: ModuleType) -> list[Any]:
+    seen: list[Any] = []
+    with Provider() as server:
+        async with library.AsyncClient() as client:
+            url = f"{server.url}/v1/chat/completions"
+            _script(server)
+            seen.append((await client.post(url, json=BODY)).content)
+            for _ in range(2):
+                async with client.stream("POST", url, json=BODY) as response:
+                    try:
+                        seen.append([chunk async for chunk in response.aiter_bytes()])
+                    except Exception as error:
+                        seen.append(type(error))
+            seen.append((await client.post(url, json=BODY)).status_code)
+            try:
+                await client.post(url, json=BODY)
+            except Exception as error:
+                seen.append(type(error))
+    return seen
+
+
+def _collect(seen: list[Any], action: Callable[[], Any]) -> None:
+    try:
+        seen.append(action())
+    except Exception as error:
+        seen.append(type(error))
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_ours_leaves_every_call_as_it_was(
+    fault: str,
+    library: ModuleType,
+    make_told: Callable[[], Told],
+    faults: Faults,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faults.expect()
+    plain = run_all(library)
+    make_told()
+    with monkeypatch.context() as patcher:
+        FAULTS[fault](patcher)
+        assert run_all(library) == plain
+    assert faults.seen, "the fault was not provoked"
+    assert {type(error) for _, error in faults.seen} <= {ZeroDivisionError, AttributeError}
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_without_a_fault_the_host_sees_the_same_as_without_us(
+    library: ModuleType, make_told: Callable[[], Told]
+) -> None:
+    plain = run_all(library)
+    told = make_told()
+    assert run_all(library) == plain
+    assert len(told.spans()) == 10
+
+
+def test_every_dialect_is_found_and_speaks_for_itself() -> None:
+    found = dialects.dialects()
+    assert all(isinstance(dialect, Dialect) for dialect in found)
+    assert len({dialect.wire_format for dialect in found}) == len(found)
+
+
+def test_a_hook_that_fails_does_not_fail_the_import(monkeypatch: pytest.MonkeyPatch, faults: Faults) -> None:
+    faults.expect()
+    monkeypatch.setattr(patch, "_apply_all", boom)
+    patch._on_import(httpx)
+    assert len(faults.seen) == 1
+
+
+def test_a_fault_is_logged_once_with_frames_and_without_its_message(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.undo()
+    from otel_dispatch import guard
+
+    monkeypatch.setattr(guard, "_told", set())
+
+    def leak() -> None:
+        raise ValueError("a secret prompt")
+
+    for _ in range(3):
+        guard.swallow("the test", leak)
+    (record,) = [r for r in caplog.records if r.name == "otel_dispatch"]
+    message = record.getMessage()
+    assert "the test (ValueError); your call is unaffected" in message
+    assert "in leak" in message
+    assert 'a secret prompt"' not in message.replace('raise ValueError("a secret prompt")', "")
