@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .instruments import Instruments
     from .sdk import Providers
 
-EXIT_SECONDS: Final = 1.2
+EXIT_SECONDS: Final = 1.0
 """What closing may take at exit; with a dead endpoint the whole exit stays under 1.5 s."""
 
 _is_on = False

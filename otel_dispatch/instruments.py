@@ -121,20 +121,21 @@ _CLIENT_LABELS = (
 
 
 class _Slot:
-    """Holds the instruments of this process; `prepare` makes them when the first dispatch needs them."""
+    """Holds the instruments of this process; they are made when the first dispatch needs them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a span that starts while they are made must not wait for itself; other threads do wait.
+        self.lock = threading.RLock()
         self.made: Instruments | None = None
         self.make: Callable[[], Instruments | None] | None = None
+        self.is_armed = False
 
     def get(self) -> Instruments | None:
-        if self.made is None and self.make is not None:
-            with self._lock:
-                make, self.make = self.make, None
-                if make is not None:
-                    self.made = make()
-        return self.made
+        with self.lock:
+            make, self.make = self.make, None
+            if make is not None:
+                self.made = make()
+            return self.made
 
 
 _slot = _Slot()
@@ -143,17 +144,18 @@ _slot = _Slot()
 @guarded
 def instruments() -> Instruments | None:
     """The instruments, made on the first call after `arm`; None where nothing is set up."""
-    return _slot.made or _slot.get()
+    return _slot.made or (_slot.get() if _slot.is_armed else None)
 
 
 def arm(make: Callable[[], Instruments | None] | None) -> None:
     """Say how instruments are made when the first dispatch needs them; None takes them away."""
-    _slot.made, _slot.make = None, make
+    with _slot.lock:
+        _slot.made, _slot.make, _slot.is_armed = None, make, make is not None
 
 
 def is_armed() -> bool:
     """Whether instruments exist or can be made."""
-    return _slot.made is not None or _slot.make is not None
+    return _slot.is_armed
 
 
 def record_file() -> str:

@@ -3,13 +3,14 @@
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from .guard import log, once, swallow, warn
 
@@ -97,22 +98,28 @@ def set_up() -> Providers:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     with overlay():
+        target = _target()
+        loaders = {signal: list(_loaders(signal)) for signal in _OTLP}
+    # Importing takes long; a child that another thread starts meanwhile must not inherit the overlay.
+    makers = {signal: [swallow(signal, load) for load in found] for signal, found in loaders.items()}
+    with overlay():
+        made = {signal: [swallow(signal, make) for make in found if make] for signal, found in makers.items()}
         resource = _resource()
         tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
-        for exporter in _exporters("traces"):
+        for exporter in filter(None, made["traces"]):
             tracing.add_span_processor(BatchSpanProcessor(exporter))
         readers = [
             exporter if hasattr(exporter, "collect") else PeriodicExportingMetricReader(exporter)
-            for exporter in _exporters("metrics")
+            for exporter in filter(None, made["metrics"])
         ]
         metering = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
         logging_ = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        for exporter in _exporters("logs"):
+        for exporter in filter(None, made["logs"]):
             logging_.add_log_record_processor(BatchLogRecordProcessor(exporter))
     trace.set_tracer_provider(tracing)
     metrics.set_meter_provider(metering)
     _logs.set_logger_provider(logging_)
-    _quiet()
+    _quiet(target)
     return Providers(tracing, metering, logging_)
 
 
@@ -127,12 +134,21 @@ def service_name(argv: list[str] | None = None) -> str:
 def endpoint() -> str:
     """Where spans go, as a URL without userinfo, or the exporters' names where that is not OTLP."""
     with overlay():
-        names = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
-        if "otlp" not in names:
-            return names
-        default = "http://localhost:4317" if _protocol("traces") == "grpc" else "http://localhost:4318"
-        specific = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-        return specific or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or default
+        return _target()
+
+
+def _target() -> str:
+    names = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
+    if "otlp" not in names:
+        return names
+    default = "http://localhost:4317" if _protocol("traces") == "grpc" else "http://localhost:4318"
+    specific = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return _bare(specific or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or default)
+
+
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 def _resource() -> Any:
@@ -147,36 +163,33 @@ def _resource() -> Any:
     return resource.merge(Resource({SERVICE_NAME: service_name()}))
 
 
-def _exporters(signal: str) -> Iterator[Any]:
-    for name in os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").split(","):
-        make = _maker(signal, name.strip().lower())
-        exporter = swallow(f"the exporter {name}", make) if make is not None else None
-        if exporter is not None:
-            yield exporter
+def _loaders(signal: str) -> Iterator[Callable[[], Callable[[], Any]]]:
+    for word in os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").split(","):
+        name = word.strip().lower()
+        if name == "otlp":
+            module, cls = _OTLP[signal]
+            path = f"opentelemetry.exporter.otlp.proto.{_PROTOCOLS[_protocol(signal)]}.{module}"
+            yield partial(_load, path, cls)
+        elif name == "console":
+            yield partial(_load_console, signal)
+        elif name not in ("none", ""):
+            found = next(iter(entry_points(group=_GROUPS[signal], name=name)), None)
+            if found is not None:
+                yield found.load
+            else:
+                warn("OTEL_%s_EXPORTER: there is no exporter %r; its data is not sent.", signal.upper(), name)
 
 
-def _maker(signal: str, name: str) -> Callable[[], Any] | None:
-    if name in ("none", ""):
-        return None
-    if name == "otlp":
-        module, cls = _OTLP[signal]
-        path = f"opentelemetry.exporter.otlp.proto.{_PROTOCOLS[_protocol(signal)]}.{module}"
-        return lambda: getattr(import_module(path), cls)()
-    if name == "console":
-        return lambda: _console(signal)
-    found = next(iter(entry_points(group=_GROUPS[signal], name=name)), None)
-    if found is None:
-        warn("OTEL_%s_EXPORTER: there is no exporter %r; its data is not sent.", signal.upper(), name)
-        return None
-    return lambda: found.load()()
+def _load(module: str, cls: str) -> Callable[[], Any]:
+    found: Callable[[], Any] = getattr(import_module(module), cls)
+    return found
 
 
-def _console(signal: str) -> Any:
+def _load_console(signal: str) -> Callable[[], Any]:
     module, name = _CONSOLE[signal]
     exporters = import_module(module)
-    # Renamed in 1.39; stdout may be the wire of a stdio MCP server.
-    cls = getattr(exporters, name, None) or exporters.ConsoleLogExporter
-    return cls(out=sys.stderr)
+    # Renamed in 1.39; and stdout may be the wire of a stdio MCP server.
+    return partial(getattr(exporters, name, None) or exporters.ConsoleLogExporter, out=sys.stderr)
 
 
 def _protocol(signal: str) -> str:
@@ -193,20 +206,18 @@ def _protocol(signal: str) -> str:
 
 
 class _Undelivered(logging.Handler):
-    """Says once, in our words, that spans do not arrive, where the exporters would print a traceback a batch."""
+    """Says once, in our words, that spans do not arrive, where the exporters would print a line a batch."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.WARNING and once("undelivered"):
-            log.warning(
-                "Nobody takes our spans at %s (%s); they are lost. `otel-dispatch doctor` tells more.",
-                endpoint(),
-                time.strftime("%H:%M:%S"),
-            )
+    def __init__(self, target: str) -> None:
+        super().__init__(logging.WARNING)
+        self._target = target
+
+    def emit(self, _: logging.LogRecord) -> None:
+        if once("undelivered"):
+            log.warning("Nobody takes our spans at %s; they are lost. `otel-dispatch doctor` tells more.", self._target)
 
 
-def _quiet() -> None:
-    logger = logging.getLogger("opentelemetry.exporter")
-    if not any(isinstance(handler, _Undelivered) for handler in logger.handlers):
-        logger.addHandler(_Undelivered())
-        # A NullHandler on the root of the SDK's loggers keeps Python's last resort, stderr, out of it.
-        logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
+def _quiet(target: str) -> None:
+    logging.getLogger("opentelemetry.exporter").addHandler(_Undelivered(target))
+    # A NullHandler on the root of the SDK's loggers keeps Python's last resort, stderr, out of it.
+    logging.getLogger("opentelemetry").addHandler(logging.NullHandler())

@@ -357,3 +357,19 @@ def test_the_sdk_switched_off_means_no_telemetry_and_no_harm(provider: Provider,
     done = run(CALL, env)
     assert (done.returncode, done.stderr) == (0, "")
     assert sink.spans() == []
+
+
+def test_calls_that_start_while_the_sdk_is_set_up_are_all_observed(provider: Provider, sink: HttpSink) -> None:
+    code = """
+    import threading
+    import openai
+    client = openai.OpenAI()
+    def call(n):
+        client.chat.completions.create(model=f"m{n}", messages=[{"role": "user", "content": "hi"}])
+    threads = [threading.Thread(target=call, args=(n,)) for n in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    """
+    done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    assert done.stderr == ""
+    assert sorted(span.name for span in sink.wait(8)) == [f"chat m{n}" for n in range(8)]

@@ -1,0 +1,57 @@
+"""What the environment makes of the SDK where the host has set up nothing."""
+
+import os
+import sys
+
+import pytest
+
+from otel_dispatch import sdk
+
+
+def test_our_variable_stands_for_opentelemetrys_only_while_the_sdk_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "theirs")
+    monkeypatch.setenv("DISPATCH_OTEL_SERVICE_NAME", "ours")
+    monkeypatch.setenv("DISPATCH_OTEL_ENTRYPOINTS", "x")
+    before = dict(os.environ)
+    with sdk.overlay():
+        assert os.environ["OTEL_SERVICE_NAME"] == "ours"
+        assert os.environ["OTEL_EXPORTER_OTLP_TIMEOUT"] == "2"
+        assert "OTEL_ENTRYPOINTS" not in os.environ
+    assert dict(os.environ) == before
+
+
+def test_a_timeout_that_the_user_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "7")
+    with sdk.overlay():
+        assert os.environ["OTEL_EXPORTER_OTLP_TIMEOUT"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({}, "http://localhost:4318"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http://localhost:4317"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://user:secret@host:1/x?key=secret"}, "https://host:1/x"),
+        ({"DISPATCH_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://h/v1/traces"}, "http://h/v1/traces"),
+        ({"OTEL_TRACES_EXPORTER": "console"}, "console"),
+    ],
+)
+def test_where_spans_go_is_told_without_secrets(
+    variables: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert sdk.endpoint() == url
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["/a/b/tool.py"], "tool"),
+        (["/usr/bin/autoskillit", "x"], "autoskillit"),
+        (["/x/pkg/__main__.py"], "pkg"),
+        (["-c"], os.path.basename(sys.executable).split(".")[0]),
+    ],
+)
+def test_a_program_without_a_service_name_goes_by_its_own(argv: list[str], name: str) -> None:
+    assert sdk.service_name(argv).split(".")[0] == name
