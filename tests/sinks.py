@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces_p
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from otel_dispatch.demo.replies import Answer
+from otel_dispatch.demo.answer import Answer
 from otel_dispatch.demo.server import Seen, Server
 
 if TYPE_CHECKING:

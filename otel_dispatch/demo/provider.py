@@ -13,20 +13,10 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from otel_dispatch.demo.replies import (
-    HANGUP,
-    Answer,
-    Hangup,
-    Wire,
-    chat,
-    chat_stream,
-    error,
-    event,
-    messages,
-    messages_stream,
-    responses,
-    responses_stream,
-)
+from otel_dispatch.demo.answer import HANGUP, Answer, Hangup, Wire, error, event
+from otel_dispatch.demo.chat_replies import chat, chat_stream
+from otel_dispatch.demo.message_replies import messages, messages_stream
+from otel_dispatch.demo.response_replies import responses, responses_stream
 from otel_dispatch.demo.server import Seen, Server
 
 __all__ = [

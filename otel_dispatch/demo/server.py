@@ -16,7 +16,7 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from otel_dispatch.demo.replies import Answer, Hangup
+from otel_dispatch.demo.answer import Answer, Hangup
 
 
 @dataclass(frozen=True)
