@@ -7,19 +7,26 @@ import os
 import sys
 from typing import Any
 
-_WORDS = ("1", "true", "yes", "on")
+ON = ("1", "true", "yes", "on")
 _done = False
 
 
 class Trigger:
-    """A finder that sees the first import of a library we listen to, and then steps aside."""
+    """A finder that sees the first import of a module we listen to, and then steps aside.
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
+    *libraries* are how names of libraries begin (``httpx`` stands for httpx2, too), *modules* are whole names.
+    """
+
+    def __init__(self, libraries: tuple[str, ...], modules: frozenset[str]) -> None:
+        self._libraries, self._modules = libraries, modules
+
+    def is_meant(self, name: str) -> bool:
+        """Whether the import of *name* is worth starting for."""
+        return name in self._modules or name.startswith(self._libraries)
 
     def find_spec(self, name: str, *where: Any) -> Any:
-        """Instrument before *name* is imported, where it is or begins like one of ours."""
-        if not name.startswith(self._names) or self not in sys.meta_path:
+        """Instrument before *name* is imported, where it is one of ours."""
+        if not self.is_meant(name) or self not in sys.meta_path:
             return None
         sys.meta_path.remove(self)
         start()
@@ -31,14 +38,15 @@ class Trigger:
 def init() -> None:
     """Have this process instrumented as soon as that matters, where DISPATCH_OTEL asks for it; never raises."""
     global _done
-    if _done or os.environ.get("DISPATCH_OTEL", "").strip().lower() not in _WORDS:
+    if _done or os.environ.get("DISPATCH_OTEL", "").strip().lower() not in ON:
         return
     _done = True
-    names = _names()
-    if names is None or any(module.startswith(names) for module in list(sys.modules)):
+    modules = _entry_modules()
+    trigger = Trigger(_libraries(), modules)
+    if modules & {"__main__", _main_module()} or any(map(trigger.is_meant, list(sys.modules))):
         start()
     else:
-        sys.meta_path.insert(0, Trigger(names))
+        sys.meta_path.insert(0, trigger)
 
 
 def start() -> None:
@@ -55,19 +63,18 @@ def start() -> None:
         )
 
 
-def _names() -> tuple[str, ...] | None:
+def _libraries() -> tuple[str, ...]:
     # A file in transports/ or hosts/ is named for the library it listens to, so the folders are the list.
     here = os.path.dirname(os.path.abspath(__file__))
     files = [name for folder in ("transports", "hosts") for name in os.listdir(os.path.join(here, folder))]
-    entries = os.environ.get("DISPATCH_OTEL_ENTRYPOINTS", "")
-    if "__main__" in entries or _main_stem() in entries:
-        return None
-    mine = [entry.partition("=")[2].partition(":")[0].strip() for entry in entries.split(",")]
-    return tuple({name.removesuffix(".py") for name in files if not name.startswith("_")} | set(filter(None, mine)))
+    return tuple(name.removesuffix(".py") for name in files if name.endswith(".py") and name[0] != "_")
 
 
-def _main_stem() -> str:
-    for word in sys.orig_argv[1:]:
-        if word.endswith(".py"):
-            return os.path.basename(word).removesuffix(".py") + ":"
-    return "__main__"
+def _entry_modules() -> frozenset[str]:
+    entries = os.environ.get("DISPATCH_OTEL_ENTRYPOINTS", "").split(",")
+    return frozenset(entry.partition("=")[2].partition(":")[0].strip() for entry in entries) - {""}
+
+
+def _main_module() -> str:
+    script = next((word for word in sys.orig_argv[1:] if word.endswith(".py")), "")
+    return os.path.basename(script).removesuffix(".py") or "__main__"

@@ -147,8 +147,13 @@ def _target() -> str:
 
 
 def _bare(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+    # Without userinfo and query, which may hold keys; gRPC endpoints often have no scheme.
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+    except ValueError:
+        return "an endpoint that is no URL"
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+    return urlunsplit(bare).removeprefix("//")
 
 
 def _resource() -> Any:

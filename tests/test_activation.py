@@ -373,3 +373,14 @@ def test_calls_that_start_while_the_sdk_is_set_up_are_all_observed(provider: Pro
     done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
     assert done.stderr == ""
     assert sorted(span.name for span in sink.wait(8)) == [f"chat m{n}" for n in range(8)]
+
+
+def test_an_endpoint_that_is_no_url_costs_the_spans_and_nothing_else(provider: Provider, tmp_path: Path) -> None:
+    record = tmp_path / "records.jsonl"
+    env = environment(
+        provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT="http://[", DISPATCH_OTEL_RECORD_FILE=str(record)
+    )
+    done = run(CALL, env)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len(record.read_text().splitlines()) == 1

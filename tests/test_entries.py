@@ -326,10 +326,9 @@ def test_a_wrong_kind_is_told_once_and_leaves_the_function_as_it_is(
 
     assert od.entry_point("run_skil")(function) is function
     assert od.entry_point("run_skil")(function) is function
-    assert [r.getMessage() for r in caplog.records if r.name == "otel_dispatch"] == [
-        f"entry_point('run_skil') on {function.__qualname__}: the kind is not one of "
-        + "agent, fleet_dispatch, report_bug, run_skill."
-    ]
+    kinds = "agent, fleet_dispatch, report_bug, run_skill"
+    sentence = f"entry_point('run_skil') on {function.__qualname__}: the kind is not one of {kinds}."
+    assert [r.getMessage() for r in caplog.records if r.name == "otel_dispatch"] == [sentence]
 
 
 def test_switched_off_a_decorated_function_is_only_called() -> None:
