@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -11,6 +15,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
+
+from otel_dispatch.demo.provider import Provider  # noqa: TC001 - a fixture is annotated with it
 
 from .jaeger import Jaeger, NoJaeger
 
@@ -83,3 +89,21 @@ def sent(jaeger: Jaeger, service: str) -> str:
             return format(span.get_span_context().trace_id, "032x")
     finally:
         provider.shutdown()
+
+
+def test_a_whole_run_of_an_unmodified_program_is_one_trace(jaeger: Jaeger, service: str, provider: Provider) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    env |= {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", "DISPATCH_OTEL": "1", "OTEL_SERVICE_NAME": service}
+    env |= {"OPENAI_BASE_URL": f"{provider.url}/v1", "ANTHROPIC_BASE_URL": provider.url}
+    env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": jaeger.otlp_url, "DISPATCH_OTEL_ENTRYPOINTS": "run_skill=pipeline:run_skill"}
+    program = Path(__file__).parents[2] / "examples" / "pipeline.py"
+    subprocess.run([sys.executable, str(program)], env=env, check=True, capture_output=True, timeout=60)
+    (entry,) = jaeger.find(service, {"dispatch.kind": "run_skill", "dispatch.rollup.calls": "2"})
+    spans = jaeger.trace(entry.trace_id)
+    calls = [span for span in spans if span.attributes["dispatch.kind"] == "llm_call"]
+    assert len(calls) == 2
+    for call in calls:
+        assert call.attributes["dispatch.wire_format"] == "anthropic_native"
+        assert call.attributes["dispatch.provenance.provider"] == "operator_pin"
+        assert call.attributes["dispatch.outcome.kind"] == "served"
+        assert call.attributes["peer.service"] == "local"
