@@ -39,9 +39,19 @@ def hand_on(env: Mapping[str, str]) -> dict[str, str]:
         copy["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 1:02x}"
         if span.trace_state:
             copy["TRACESTATE"] = span.trace_state.to_header()
-    if told := _told(context.current()):
-        copy[SCOPE_VARIABLE] = json.dumps(told, separators=(",", ":"))
+    if scope := _written(_told(context.current())):
+        copy[SCOPE_VARIABLE] = scope
     return copy
+
+
+def _written(told: dict[str, Any]) -> str:
+    # An environment that grows too large makes the start of the child fail; origins of single values go first.
+    for parts in (told, {name: told[name] for name in told if name != "resolved"}):
+        text = json.dumps(parts, separators=(",", ":")) if parts else ""
+        if len(text) <= _LIMIT:
+            return text
+    warn("The scope is too large for %s; the child process starts without it.", SCOPE_VARIABLE)
+    return ""
 
 
 def _told(frame: Frame) -> dict[str, Any]:

@@ -1,24 +1,30 @@
 """What the readers of all dialects share: decoding that materialises only what is asked for, and error bodies."""
 
+import json
 import re
 from typing import Any, TypeVar
 
 import msgspec
 
 from .outcome import is_code
-from .record import Reply
+from .record import Reply, Usage
 from .thinking import as_map
+from .vocabulary import count_of
 
 T = TypeVar("T")
 
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding raises for bytes that are no JSON, nest too deeply, or are no UTF-8."""
 
-_WORD = re.compile(r"[\w.:-]{1,64}")
+# ASCII: a sentence in a script that writes no spaces is no machine code.
+_WORD = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
 class Fields(msgspec.Struct):
-    """Base of the structs that name the top-level fields a reader wants; all others are skipped, not built."""
+    """Base of the structs that name the top-level fields a reader wants; all others are skipped, not built.
+
+    Every field is ``Any`` or ``Raw`` and has a default, so that one of a wrong type loses no other.
+    """
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T | None:
@@ -26,11 +32,13 @@ def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T | None:
     try:
         return decoder.decode(body)
     except UNREADABLE:
-        return None
+        return _decode_leniently(decoder.type, body)
 
 
 def is_filled(raw: msgspec.Raw) -> bool:
     """Whether *raw* is a JSON array or object with something in it, told from its first bytes."""
+    if not raw:
+        return False
     head = bytes(memoryview(raw)[:256]).lstrip()
     return head[:1] in (b"[", b"{") and head[1:].lstrip()[:1] not in (b"]", b"}", b"")
 
@@ -50,10 +58,44 @@ def hear_error(error: object, reply: Reply) -> None:
     reply.failed = True
     told = as_map(error[0] if isinstance(error, list) and error else error)
     told = as_map(told.get("error")) or told
-    inner = as_map(told.get("innererror"))
-    said = (inner.get("code"), told.get("code"), told.get("type"), told.get("status"))
+    said = (
+        as_map(told.get("innererror")).get("code"),  # Azure's
+        as_map(told.get("details")).get("error_code"),  # Anthropic's
+        *map(told.get, ("code", "type", "status")),
+    )
     words = [word for word in said if isinstance(word, str) and _WORD.fullmatch(word)]
     reply.code = next((word for word in words if is_code(word)), words[0] if words else reply.code)
-    number = told.get("code")
-    if isinstance(number, int) and 300 <= number < 600:
-        reply.status = number
+    for number in map(told.get, ("code", "status", "status_code")):
+        if isinstance(number, int) and 300 <= number < 600:
+            reply.status = number
+
+
+def note_usage(kept: Usage, **told: object) -> None:
+    """Keep what was *told* that is a count; what was not told again stays."""
+    for name, value in told.items():
+        if (count := count_of(value)) is not None:
+            setattr(kept, name, count)
+
+
+def _decode_leniently(kind: type[T], body: bytes) -> T | None:
+    # msgspec refuses a whole body for half an emoji or one number out of range; the decoder of the SDKs takes it.
+    if not (isinstance(kind, type) and issubclass(kind, Fields)):
+        return None
+    try:
+        told, blank = json.loads(body, parse_int=_integer), kind()
+        if not isinstance(told, dict):
+            return None
+        return kind(
+            **{name: _like(getattr(blank, name), told[name]) for name in kind.__struct_fields__ if name in told}
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _like(default: object, value: object) -> object:
+    return msgspec.Raw(json.dumps(value).encode()) if isinstance(default, msgspec.Raw) else value
+
+
+def _integer(digits: str) -> float:
+    # Python refuses to read an integer of more than 4300 digits.
+    return int(digits) if len(digits) < 32 else float(digits)

@@ -14,7 +14,7 @@ from .origins import Known, origin_of
 from .record import Primary, Requested
 from .room import Room
 from .tally import Tally
-from .vocabulary import Field, Origin
+from .vocabulary import Field, Origin, clean
 
 ROLES = ("primary", "escalation")
 RESOLVED_LIMIT = 16
@@ -49,28 +49,33 @@ def begin(frame: Frame, parent: Context | None) -> None:
     _outermost, _parent = frame, parent
 
 
-def current() -> Frame:
-    """The innermost frame: the context's, else what the parent process left."""
-    frame = otel.get_value(_KEY)
+IN_FLIGHT = Frame(in_flight=True)
+"""The frame inside a call that is being observed: no inner layer opens another."""
+
+
+def here() -> Context:
+    """The current context of OpenTelemetry; asking costs, so it is handed to the functions that look into it."""
+    return otel.get_current()
+
+
+def current(now: Context | None = None) -> Frame:
+    """The innermost frame of *now*: the context's, else what the parent process left."""
+    frame = (here() if now is None else now).get(_KEY)
     return frame if isinstance(frame, Frame) else _outermost
 
 
-def is_suppressed() -> bool:
-    """Whether somebody asked, by OpenTelemetry's or OpenLLMetry's context key, that no span be made here."""
-    now = otel.get_current()
+def is_suppressed(now: Context | None = None) -> bool:
+    """Whether somebody asked, by OpenTelemetry's or OpenLLMetry's context key, that no span be made in *now*."""
+    now = here() if now is None else now
     return bool(now) and any(now.get(key) for key in _SUPPRESSED)
 
 
-def parent_context() -> Context | None:
-    """The context for a new span: None (the current one) where a span is current, else the parent process's."""
-    if _parent is None or trace.get_current_span().get_span_context().is_valid:
-        return None
+def parent_context(now: Context | None = None) -> Context:
+    """The context to start a span in: *now* where a span is current in it, else the parent process's."""
+    now = here() if now is None else now
+    if _parent is None or trace.get_current_span(now).get_span_context().is_valid:
+        return now
     return _parent
-
-
-def in_flight(frame: Frame) -> Frame:
-    """*frame* as it is inside a call that is being observed."""
-    return replace(frame, in_flight=True)
 
 
 def with_frame(frame: Frame, base: Context | None = None) -> Context:
@@ -113,7 +118,7 @@ class Scope:
 
 def scope(role: str, values: Mapping[str, object]) -> Scope:
     """A scope of *role*, with the primary's values (role ``primary``) or what the escalation chose."""
-    given = {name: str(value) for name, value in values.items() if value is not None and name in set(Field)}
+    given = {name: clean(str(value)) for name, value in values.items() if value is not None and name in set(Field)}
     for name in values.keys() - set(Field):
         warn("scope(%r): %r is not one of %s and is left out.", role, name, ", ".join(Field))
     if role not in ROLES:
@@ -152,7 +157,7 @@ def note(name: str, candidates: Mapping[str, Any]) -> None:
         warn("resolve(%r): it is not one of the fields %s.", name, ", ".join(Field))
     for word, value in candidates.items():
         if value is not None:
-            _note(name, str(value), origin_of(word) or Origin.UNKNOWN)
+            _note(name, clean(str(value)), origin_of(word) or Origin.UNKNOWN)
             return
 
 
@@ -162,13 +167,19 @@ def requested_here(provider: str | None, model: str | None) -> Requested:
     return Requested(provider or above.provider, model or above.model)
 
 
-def origins_of(words: Mapping[str, object], where: str) -> dict[str, Origin]:
-    """The declared origins that *words* holds; a word of no vocabulary is told once, naming *where*, and left out."""
+def origins_of(given: Mapping[str, object], where: str) -> dict[str, Origin]:
+    """The declared origins that *given* holds; a word of no vocabulary is told once, naming *where*, and left out."""
     found: dict[str, Origin] = {}
-    for name, word in words.items():
+    for name, word in given.items():
         origin = origin_of(str(word))
         if name not in set(Field) or origin is None:
-            warn("%s: %s=%r is no field and origin of the vocabulary and is left out.", where, name, word)
+            # Without the word: it may come from the environment, which is not to be recorded.
+            warn(
+                "%s: %s is not one of the fields with one of the origins %s; it is left out.",
+                where,
+                name,
+                ", ".join(Origin),
+            )
         else:
             found[name] = origin
     return found

@@ -1,15 +1,27 @@
 """The record of a model call as it leaves: what is asked, where it goes, and where each value came from."""
 
-from .context import Frame
+from functools import lru_cache
+
 from .models import is_same_model
-from .origins import provenance_of
+from .origins import Known, provenance_of
+from .pins import Pins
 from .providers import is_expected, is_known
-from .record import Dispatch, Endpoint, Request
+from .record import Dispatch, Endpoint, Request, Requested
 from .vocabulary import Kind, Mismatch
+from .wording import Words, words_of, words_of_request
 
 
-def dispatch_of(request: Request, endpoint: Endpoint, frame: Frame) -> Dispatch:
-    """The record of *request* as it leaves for *endpoint* inside *frame*."""
+@lru_cache(256)
+def told_of(
+    request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins, resend: int
+) -> tuple[Dispatch, Words]:
+    """The record of *request* and its words, which nobody may change: most calls of an agent differ in neither."""
+    dispatch = dispatch_of(request, endpoint, known, requested, pins)
+    return dispatch, {**words_of(dispatch), **words_of_request(request, endpoint, resend)}
+
+
+def dispatch_of(request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins) -> Dispatch:
+    """The record of *request* as it leaves for *endpoint*, where *known* and *requested* surround it."""
     return Dispatch(
         Kind.LLM_CALL,
         request.operation,
@@ -19,10 +31,10 @@ def dispatch_of(request: Request, endpoint: Endpoint, frame: Frame) -> Dispatch:
         request.thinking,
         request.tool_format,
         endpoint.host,
-        provenance_of(request, endpoint, frame.known),
-        frame.requested,
-        frame.known.primary,
-        mismatch=_departures(request, endpoint, frame),
+        provenance_of(request, endpoint, known, pins),
+        requested,
+        known.primary,
+        mismatch=_departures(request, endpoint, requested),
     )
 
 
@@ -33,9 +45,9 @@ def mismatch_served(dispatch: Dispatch, asked: str | None, served: str | None) -
     return tuple(sorted({*dispatch.mismatch, str(Mismatch.MODEL_SERVED)}))
 
 
-def _departures(request: Request, endpoint: Endpoint, frame: Frame) -> tuple[str, ...]:
+def _departures(request: Request, endpoint: Endpoint, requested: Requested) -> tuple[str, ...]:
     found = []
-    asked = frame.requested.provider
+    asked = requested.provider
     if asked is not None and is_known(asked) and endpoint.provider != asked:
         found.append(Mismatch.PROVIDER_HOST)
     if not is_expected(request.wire_format, endpoint.provider):

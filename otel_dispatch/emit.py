@@ -12,15 +12,16 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from . import attributes as a
 from . import context, outcome
 from .context import Frame
-from .departure import dispatch_of, mismatch_served
+from .departure import mismatch_served, told_of
 from .foreign import Foreign, foreign_inference
 from .guard import guarded
 from .instruments import Instruments, instruments
 from .keeper import keeper
-from .publish import publish
+from .pins import pins
+from .publish import is_wanted, publish
 from .record import Dispatch, Endpoint, Outcome, Reply, Request
 from .vocabulary import FAILED, OutcomeKind
-from .wording import Words, span_name, words_of, words_of_outcome, words_of_reply, words_of_request
+from .wording import Words, span_name, words_of_outcome, words_of_reply
 
 HOLD_SECONDS: Final = 10.0
 """How long an empty attempt waits for an identical later one."""
@@ -40,6 +41,7 @@ class Flight:
         "_frame",
         "_landed",
         "_latch",
+        "_now",
         "_outcome",
         "_request",
         "_start_ns",
@@ -56,13 +58,14 @@ class Flight:
     def __init__(
         self,
         tools: Instruments,
+        now: Context,
         frame: Frame,
-        dispatch: Dispatch,
         request: Request,
-        words: Words,
+        told: tuple[Dispatch, Words],
         body: bytes,
     ) -> None:
-        self._tools, self._frame, self._request, self._words = tools, frame, request, words
+        dispatch, words = told
+        self._tools, self._now, self._frame, self._request, self._words = tools, now, frame, request, words
         self._latch, self._landed = threading.Lock(), threading.Lock()
         self._start_ns, self._first_ns, self._end_ns = time.time_ns(), 0, 0
         self._outcome: Outcome | None = None
@@ -70,16 +73,17 @@ class Flight:
         self.dispatch, self.body, self.reply = dispatch, body, Reply()
         self.status: int | None = None
         self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
-        self._foreign: Foreign | None = foreign_inference()
+        self._foreign: Foreign | None = foreign_inference(now)
         if self._foreign is not None:
             self.span: Span = self._foreign.span
             self._foreign.renew(words)
         else:
             self.span = tools.tracer.start_span(
                 span_name(dispatch),
-                context=context.parent_context(),
+                context=context.parent_context(now),
                 kind=SpanKind.CLIENT,
-                attributes=words,
+                # A copy: the words are shared with other calls, and a host's sampler may write into what it is given.
+                attributes=dict(words),
                 start_time=self._start_ns,
             )
         for tally in frame.tallies:
@@ -89,8 +93,8 @@ class Flight:
     @property
     def context(self) -> Context:
         """The context to send the request in: our span current, and marked so that no inner layer opens another."""
-        base = None if self._foreign is not None else trace.set_span_in_context(self.span)
-        return context.with_frame(context.in_flight(self._frame), base)
+        base = self._now if self._foreign is not None else trace.set_span_in_context(self.span, self._now)
+        return context.with_frame(context.IN_FLIGHT, base)
 
     @guarded
     def stream(self) -> None:
@@ -171,8 +175,6 @@ class Flight:
             return
         _open.pop(id(self), None)
         words = self._final_words(found)
-        thinking = self.reply.thinking or self.dispatch.thinking
-        dispatch = replace(self.dispatch, outcome=found, mismatch=self._mismatch(), thinking=thinking)
         span, foreign = self.span, self._foreign
         if foreign is not None:
             foreign.write(words)
@@ -183,12 +185,15 @@ class Flight:
             span.end(end_time=self._end_ns)
         for tally in self._frame.tallies:
             tally.ended(found, self.reply.usage.output)
-        seconds = (self._end_ns - self._start_ns) / 1e9
-        whole = {**self._words, **words}
-        self._tools.count(dispatch)
-        if foreign is None:
-            self._tools.time_call(whole, self.reply.usage, seconds)
-        publish(self._tools, dispatch, whole, span, self._start_ns, self._end_ns)
+        tools = self._tools
+        if tools.counts():
+            tools.count(self.dispatch, found)
+            if foreign is None:
+                tools.time_call(self._words | words, self.reply.usage, (self._end_ns - self._start_ns) / 1e9)
+        if is_wanted(tools):
+            thinking = self.reply.thinking or self.dispatch.thinking
+            dispatch = replace(self.dispatch, outcome=found, mismatch=self._mismatch(), thinking=thinking)
+            publish(tools, dispatch, self._words | words, span, self._start_ns, self._end_ns)
 
     def _mismatch(self) -> tuple[str, ...]:
         return mismatch_served(self.dispatch, self._request.model, self.reply.model)
@@ -209,20 +214,21 @@ class Flight:
         return words
 
 
-@guarded
 def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> Flight | None:
-    """A flight for *request*, or None where nobody is to hear of it: suppressed, nested, or nothing set up."""
-    frame = context.current()
-    if frame.in_flight or context.is_suppressed():
+    """A flight for *request*, or None where nobody is to hear of it: suppressed, nested, or nothing set up.
+
+    May raise what a fault of ours raises: a transport calls it from within its own guard.
+    """
+    now = context.here()
+    frame = context.current(now)
+    if frame.in_flight or context.is_suppressed(now):
         return None
     tools = instruments()
     if tools is None:
         return None
     keeper.wake()
-    dispatch = dispatch_of(request, endpoint, frame)
-    words = words_of(dispatch)
-    words.update(words_of_request(request, endpoint, resend))
-    return Flight(tools, frame, dispatch, request, words, body)
+    told = told_of(request, endpoint, frame.known, frame.requested, pins(), resend)
+    return Flight(tools, now, frame, request, told, body)
 
 
 def land_all() -> None:

@@ -117,8 +117,8 @@ class Run:
         if found.kind in FAILED:
             self.span.set_status(Status(StatusCode.ERROR))
         self.span.end(end_time=end_ns)
-        self._tools.count(dispatch)
-        self._tools.time_run(dispatch, (end_ns - self._start_ns) / 1e9)
+        self._tools.count(dispatch, found)
+        self._tools.time_run(dispatch, found, (end_ns - self._start_ns) / 1e9)
         publish(self._tools, dispatch, words, self.span, self._start_ns, end_ns)
         keeper.nudge()
 

@@ -4,12 +4,14 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from . import attributes as a
 from .wording import Words
 
 _INFERENCES: Final = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+_OURS: Final = frozenset(word for word in vars(a).values() if isinstance(word, str) and word.startswith(a.OURS))
 # The owner keeps its kind of error; a retry that is served would leave ours behind.
 _OWNERS: Final = frozenset({a.ERROR_TYPE})
 
@@ -29,12 +31,9 @@ class Foreign:
         """Write our facts; those of an earlier attempt on the same span give way."""
         if not self.span.is_recording():
             return
-        held = self._attributes
-        fresh = {
-            name: value
-            for name, value in words.items()
-            if name.startswith(a.OURS) or name in self._mine or (name not in held and name not in _OWNERS)
-        }
+        # Copied once: each look into the SDK's own store is a call of Python's, and raises where there is nothing.
+        theirs = _OWNERS.union(self._attributes) - self._mine
+        fresh = {name: value for name, value in words.items() if name in _OURS or name not in theirs}
         self._mine.update(fresh)
         self.span.set_attributes(fresh)
 
@@ -46,9 +45,9 @@ class Foreign:
         self.write(words)
 
 
-def foreign_inference() -> Foreign | None:
-    """The current span where it is somebody's open inference span, else None."""
-    span = trace.get_current_span()
+def foreign_inference(now: Context) -> Foreign | None:
+    """The span that is current in *now* where it is somebody's open inference span, else None."""
+    span = trace.get_current_span(now)
     if not span.is_recording():
         return None
     attributes = getattr(span, "attributes", None)

@@ -24,11 +24,14 @@ class Hearing:
         self._size = -1
         flight.status = status
 
-    @guarded
     def whole(self, body: bytes) -> None:
-        """Hear a body that is all there."""
-        self.piece(body)
-        self.end()
+        """Hear a body that is all there; may raise what a fault of ours raises."""
+        if self._lines is None:
+            self._dialect.reply(body, self.flight.reply)
+            self.flight.arrive()
+        else:
+            self.piece(body)
+            self.end()
 
     @guarded
     def piece(self, chunk: bytes) -> None:

@@ -1,6 +1,5 @@
 """The tracer, meters, logger and record file that dispatches are told to."""
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +7,13 @@ from typing import Any
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.metrics import Counter, Histogram
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import Span, Tracer
 
 from . import attributes as a
 from . import recordfile
-from .guard import guarded
-from .record import Dispatch, Usage
+from .environment import held
+from .guard import swallow
+from .record import Dispatch, Outcome, Usage
 from .version import __version__
 from .vocabulary import Field, Kind
 from .wording import Words
@@ -55,34 +55,43 @@ class Instruments:
             explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
         )
         self._logger = _logs.get_logger(a.SCOPE, __version__, logger_provider=logger_provider, schema_url=a.SCHEMA_URL)
+        self._has_meter, self._has_logger = _is_real(meter_provider), _is_real(logger_provider)
         # A counter that was exported as 0 first makes its first event an increase that a rule can see.
         for kind in Kind:
             for name in Field:
                 self._inherited.add(0, {a.KIND: str(kind), a.FIELD: str(name)})
 
-    def count(self, dispatch: Dispatch) -> None:
+    def counts(self) -> bool:
+        """Whether a meter provider takes what we count; the host may set one at any time."""
+        if not self._has_meter:
+            self._has_meter = _is_real(metrics.get_meter_provider())
+        return self._has_meter
+
+    def tells(self) -> bool:
+        """Whether a logger provider takes what we tell; the host may set one at any time."""
+        if not self._has_logger:
+            self._has_logger = _is_real(_logs.get_logger_provider())
+        return self._has_logger
+
+    def count(self, dispatch: Dispatch, outcome: Outcome) -> None:
         """Count *dispatch*, independent of whether its span is sampled."""
         inherited = dispatch.provenance.inherited
-        outcome = dispatch.outcome
         self._calls.add(
             1,
             {
                 a.KIND: str(dispatch.kind),
                 a.PROVIDER: dispatch.provider,
                 a.MODEL: dispatch.model,
-                a.OUTCOME_KIND: str(outcome.kind) if outcome else "unknown",
+                a.OUTCOME_KIND: str(outcome.kind),
                 a.INHERITED: bool(inherited),
             },
         )
         for name in inherited:
             self._inherited.add(1, {a.KIND: str(dispatch.kind), a.FIELD: name})
 
-    def time_run(self, dispatch: Dispatch, seconds: float) -> None:
+    def time_run(self, dispatch: Dispatch, outcome: Outcome, seconds: float) -> None:
         """Add an entry's duration."""
-        labels = {a.KIND: str(dispatch.kind)}
-        if dispatch.outcome is not None:
-            labels[a.OUTCOME_KIND] = str(dispatch.outcome.kind)
-        self._run.record(seconds, labels)
+        self._run.record(seconds, {a.KIND: str(dispatch.kind), a.OUTCOME_KIND: str(outcome.kind)})
 
     def time_call(self, words: Words, usage: Usage, seconds: float) -> None:
         """Add a model call's duration and tokens, with the labels that semconv asks for."""
@@ -93,13 +102,13 @@ class Instruments:
             if tokens is not None:
                 self._tokens.record(tokens, {**labels, a.TOKEN_TYPE: kind})
 
-    def tell(self, dispatch: Dispatch, words: Words, end_ns: int, context: Any) -> None:
+    def tell(self, dispatch: Dispatch, words: Words, end_ns: int, span: Span) -> None:
         """Emit the whole record as a log event: a warning where something was inherited."""
         level = SeverityNumber.WARN if dispatch.provenance.inherited else SeverityNumber.INFO
         self._logger.emit(
             LogRecord(
                 timestamp=end_ns,
-                context=context,
+                context=trace.set_span_in_context(span),
                 severity_number=level,
                 severity_text=level.name,
                 body=a.EVENT_RESOLVED,
@@ -109,6 +118,12 @@ class Instruments:
         )
 
 
+def _is_real(provider: object) -> bool:
+    # The API's own providers are proxies and no-ops, for which no label need be made.
+    return provider is not None and not type(provider).__module__.startswith(_API)
+
+
+_API = ("opentelemetry.metrics", "opentelemetry._logs")
 _CLIENT_LABELS = (
     a.OPERATION,
     a.PROVIDER_NAME,
@@ -141,10 +156,9 @@ class _Slot:
 _slot = _Slot()
 
 
-@guarded
 def instruments() -> Instruments | None:
     """The instruments, made on the first call after `arm`; None where nothing is set up."""
-    return _slot.made or (_slot.get() if _slot.is_armed else None)
+    return _slot.made or (swallow("set-up", _slot.get) if _slot.is_armed else None)
 
 
 def arm(make: Callable[[], Instruments | None] | None) -> None:
@@ -160,4 +174,4 @@ def is_armed() -> bool:
 
 def record_file() -> str:
     """The path of the record file, or "" where none is asked for."""
-    return os.environ.get(recordfile.VARIABLE, "")
+    return held(recordfile.VARIABLE)

@@ -3,9 +3,12 @@
 import re
 from functools import lru_cache
 
-# Aliases that move: -latest, -0 (Anthropic), :latest (Ollama). Snapshots that do not: -2024-08-06, @20250514, -0613.
+# Aliases that move: -latest, -0 (Anthropic), :latest (Ollama). Snapshots that do not: -2024-08-06, @20250514, -0613,
+# -08-2024 (Cohere), -04-17 (Gemini's previews).
 _ALIAS = re.compile(r"(-latest|-default|-0|:latest)$")
-_SNAPSHOT = re.compile(r"[-@](20\d{6}|20\d\d-\d\d-\d\d|\d{4}|00\d)(-v\d+(:\d+)?)?$")
+_SNAPSHOT = re.compile(r"-(20\d{6}|20\d\d-\d\d-\d\d|\d\d-20\d\d|\d\d-\d\d|\d{4}|00\d)$")
+# What Bedrock adds: us.anthropic.claude-…-v1:0.
+_BEDROCK = re.compile(r"^([\w-]+\.)?anthropic\.|(?<=\d{8})-v\d+$|-v\d+:\d+$")
 
 
 @lru_cache(512)
@@ -20,4 +23,5 @@ def is_same_model(requested: str, served: str) -> bool:
 
 
 def _plain(model: str) -> str:
-    return _ALIAS.sub("", model.strip().lower().rpartition("/")[2])
+    last = model.strip().lower().rpartition("/")[2]
+    return _ALIAS.sub("", _BEDROCK.sub("", last).replace("@", "-"))

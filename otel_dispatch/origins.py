@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import providers
+from .pins import Pins, pins
 from .record import Endpoint, Primary, Provenance, Request, Thinking
 from .vocabulary import Field, Origin, ThinkingMode
 
@@ -26,9 +27,14 @@ class Known:
     primary: Primary | None = None
     escalating: bool = False
 
+    def __hash__(self) -> int:
+        # The mappings cannot be hashed; that two of a size may differ is for `__eq__` to find.
+        return hash((self.primary, self.escalating, len(self.declared), len(self.resolved)))
 
-def provenance_of(request: Request, endpoint: Endpoint, known: Known) -> Provenance:
+
+def provenance_of(request: Request, endpoint: Endpoint, known: Known, held: Pins | None = None) -> Provenance:
     """The origin of each field of a call that went to *endpoint*, by the rules of this module."""
+    held = pins() if held is None else held
     endpoint_host, provider = endpoint.host, endpoint.provider
     values = {
         Field.PROVIDER: provider,
@@ -37,12 +43,11 @@ def provenance_of(request: Request, endpoint: Endpoint, known: Known) -> Provena
         Field.THINKING: request.thinking.label,
         Field.TOOL_FORMAT: request.tool_format,
     }
-    pins = providers.pins()
     return Provenance(
         *(
             _declared(name, value, endpoint_host, known)
             or _escalated(name, value, known)
-            or _pinned(name, value, endpoint_host, pins)
+            or _pinned(name, value, endpoint_host, held)
             or _defaulted(name, request, endpoint_host, provider)
             or Origin.UNKNOWN
             for name, value in values.items()
@@ -77,14 +82,14 @@ def _escalated(name: Field, value: str, known: Known) -> Origin | None:
     return Origin.INHERITED if primary == value else Origin.ESCALATION_OVERRIDE
 
 
-def _pinned(name: Field, value: str, host: str, pins: providers.Pins) -> Origin | None:
+def _pinned(name: Field, value: str, host: str, pinned: Pins) -> Origin | None:
     if name is Field.PROVIDER:
-        held = host in pins.hosts or value in pins.values
+        is_held = host in pinned.hosts or value in pinned.values
     elif name is Field.MODEL:
-        held = value in pins.models or value in pins.values
+        is_held = value in pinned.models or value in pinned.values
     else:
-        held = value in pins.values
-    return Origin.OPERATOR_PIN if held and value else None
+        is_held = value in pinned.values
+    return Origin.OPERATOR_PIN if is_held and value else None
 
 
 def _defaulted(name: Field, request: Request, host: str, provider: str) -> Origin | None:

@@ -5,7 +5,7 @@ from .vocabulary import OutcomeClass, OutcomeKind
 
 _C, _K = OutcomeClass, OutcomeKind
 
-# HTTP status → class (RFC 9110; 529 is Anthropic's "overloaded", 499 and 52x are proxies').
+# HTTP status → class (RFC 9110; 498 is Groq's and 529 Anthropic's "overloaded", 499 and 52x are proxies').
 _BY_STATUS: dict[int, OutcomeClass] = {
     401: _C.AUTH,
     402: _C.BILLING,
@@ -14,6 +14,7 @@ _BY_STATUS: dict[int, OutcomeClass] = {
     408: _C.TIMEOUT,
     410: _C.NOT_FOUND,
     429: _C.RATE_LIMIT,
+    498: _C.OVERLOADED,
     499: _C.CONNECTION,
     503: _C.OVERLOADED,
     504: _C.TIMEOUT,
@@ -26,63 +27,29 @@ _BY_STATUS: dict[int, OutcomeClass] = {
 }
 
 # Machine codes of error bodies and mid-stream events, as the providers document them.
-_BY_CODE: dict[str, OutcomeClass] = {
-    "rate_limit_error": _C.RATE_LIMIT,
-    "rate_limit_exceeded": _C.RATE_LIMIT,
-    "requests": _C.RATE_LIMIT,
-    "tokens": _C.RATE_LIMIT,
-    "too_many_requests": _C.RATE_LIMIT,
-    "resource_exhausted": _C.RATE_LIMIT,
-    "throttlingexception": _C.RATE_LIMIT,
-    "insufficient_quota": _C.QUOTA,
-    "quota_exceeded": _C.QUOTA,
-    "servicequotaexceededexception": _C.QUOTA,
-    "usage_limit_reached": _C.QUOTA,
-    "billing_error": _C.BILLING,
-    "billing_hard_limit_reached": _C.BILLING,
-    "billing_not_active": _C.BILLING,
-    "insufficient_balance": _C.BILLING,
-    "authentication_error": _C.AUTH,
-    "invalid_api_key": _C.AUTH,
-    "unauthenticated": _C.AUTH,
-    "unrecognizedclientexception": _C.AUTH,
-    "permission_error": _C.PERMISSION,
-    "permission_denied": _C.PERMISSION,
-    "accessdeniedexception": _C.PERMISSION,
-    "not_found_error": _C.NOT_FOUND,
-    "model_not_found": _C.NOT_FOUND,
-    "not_found": _C.NOT_FOUND,
-    "resourcenotfoundexception": _C.NOT_FOUND,
-    "invalid_request_error": _C.BAD_REQUEST,
-    "invalid_argument": _C.BAD_REQUEST,
-    "invalid_prompt": _C.BAD_REQUEST,
-    "request_too_large": _C.BAD_REQUEST,
-    "validationexception": _C.BAD_REQUEST,
-    "context_length_exceeded": _C.CONTEXT_OVERFLOW,
-    "model_context_window_exceeded": _C.CONTEXT_OVERFLOW,
-    "string_above_max_length": _C.CONTEXT_OVERFLOW,
-    "content_filter": _C.CONTENT_FILTER,
-    "content_policy_violation": _C.CONTENT_FILTER,
-    "responsibleaipolicyviolation": _C.CONTENT_FILTER,
-    "timeout_error": _C.TIMEOUT,
-    "request_timeout": _C.TIMEOUT,
-    "deadline_exceeded": _C.TIMEOUT,
-    "vector_store_timeout": _C.TIMEOUT,
-    "modeltimeoutexception": _C.TIMEOUT,
-    "overloaded_error": _C.OVERLOADED,
-    "engine_overloaded": _C.OVERLOADED,
-    "server_is_overloaded": _C.OVERLOADED,
-    "slow_down": _C.OVERLOADED,
-    "unavailable": _C.OVERLOADED,
-    "serviceunavailableexception": _C.OVERLOADED,
-    "modelnotreadyexception": _C.OVERLOADED,
-    "api_error": _C.SERVER_ERROR,
-    "server_error": _C.SERVER_ERROR,
-    "internal_server_error": _C.SERVER_ERROR,
-    "internal": _C.SERVER_ERROR,
-    "internalserverexception": _C.SERVER_ERROR,
-    "malformed_model_output": _C.MALFORMED_RESPONSE,
+_CODES: dict[OutcomeClass, str] = {
+    _C.RATE_LIMIT: "rate_limit_error rate_limit_exceeded rate_limit_reached_error requests tokens too_many_requests"
+    " resource_exhausted throttlingexception",
+    _C.QUOTA: "insufficient_quota quota_exceeded exceeded_current_quota_error servicequotaexceededexception"
+    " usage_limit_reached",
+    _C.BILLING: "billing_error billing_hard_limit_reached billing_not_active insufficient_balance"
+    " contract_spend_limit_reached enforced_spend_limit_reached",
+    _C.AUTH: "authentication_error invalid_api_key unauthenticated unrecognizedclientexception",
+    _C.PERMISSION: "permission_error permission_denied accessdeniedexception",
+    _C.NOT_FOUND: "not_found_error model_not_found not_found resourcenotfoundexception",
+    _C.BAD_REQUEST: "invalid_request_error invalid_argument failed_precondition invalid_prompt request_too_large"
+    " conflict_error validationexception",
+    _C.CONTEXT_OVERFLOW: "context_length_exceeded model_context_window_exceeded string_above_max_length",
+    _C.CONTENT_FILTER: "content_filter content_policy_violation image_content_policy_violation bio_policy"
+    " misalignment_policy_violation responsibleaipolicyviolation data_inspection_failed",
+    _C.TIMEOUT: "timeout_error request_timeout deadline_exceeded vector_store_timeout modeltimeoutexception",
+    _C.OVERLOADED: "overloaded_error engine_overloaded engine_overloaded_error server_is_overloaded slow_down"
+    " unavailable service_unavailable serviceunavailableexception modelnotreadyexception insufficient_system_resource",
+    _C.SERVER_ERROR: "api_error server_error internal_server_error internal internalserverexception",
+    _C.MALFORMED_RESPONSE: "malformed_model_output",
+    _C.CANCELLED: "cancelled",
 }
+_BY_CODE = {code: cls for cls, codes in _CODES.items() for code in codes.split()}
 
 # Exception types by the package that defines them, base classes included; the first of the MRO that is here decides.
 _BY_TYPE: dict[str, OutcomeClass] = {
@@ -108,6 +75,7 @@ _BY_TYPE: dict[str, OutcomeClass] = {
     "anthropic.RateLimitError": _C.RATE_LIMIT,
     "anthropic.AuthenticationError": _C.AUTH,
     "anthropic.CredentialsError": _C.AUTH,
+    "anthropic.WorkloadIdentityError": _C.AUTH,
     "anthropic.PermissionDeniedError": _C.PERMISSION,
     "anthropic.NotFoundError": _C.NOT_FOUND,
     "anthropic.BadRequestError": _C.BAD_REQUEST,
@@ -121,12 +89,13 @@ _BY_TYPE: dict[str, OutcomeClass] = {
 }
 
 _STATUS_BEARERS = frozenset({"openai", "anthropic", "httpx"})
-_STOPPED = ("CancelledError", "GeneratorExit", "KeyboardInterrupt")
+_STOPPED = frozenset({"CancelledError", "Cancelled", "GeneratorExit", "KeyboardInterrupt", "SystemExit"})
+_DEEPEST_CAUSE = 16
 _LIMITS = frozenset({_C.RATE_LIMIT, _C.QUOTA, _C.BILLING})
 # What a machine code may sharpen a status to; anything else the status says better.
 _REFINES: dict[OutcomeClass, frozenset[OutcomeClass]] = {
     _C.RATE_LIMIT: frozenset({_C.QUOTA, _C.BILLING}),
-    _C.BAD_REQUEST: frozenset({_C.CONTEXT_OVERFLOW, _C.CONTENT_FILTER}),
+    _C.BAD_REQUEST: frozenset({_C.CONTEXT_OVERFLOW, _C.CONTENT_FILTER, _C.QUOTA, _C.BILLING}),
     _C.PERMISSION: frozenset({_C.CONTENT_FILTER, _C.QUOTA, _C.BILLING}),
     _C.SERVER_ERROR: frozenset({_C.OVERLOADED, _C.TIMEOUT}),
 }
@@ -152,17 +121,15 @@ def outcome_of_status(status: int, code: str | None = None) -> Outcome:
 
 
 def outcome_of_exception(error: BaseException) -> Outcome:
-    """The outcome that *error* stands for: by its type, then by the HTTP status and machine code it carries."""
-    names = [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]
-    if any(name.rpartition(".")[2] in _STOPPED for name in names):
-        return Outcome(_K.CANCELLED, _C.CANCELLED)
-    by_type = next((_BY_TYPE[n] for n in map(_unify, names) if n in _BY_TYPE), None)
-    status, code = _carried(error)
-    if by_type is not None and status is None:
-        return failure(by_type)
-    if status is not None and status >= 300:
-        return outcome_of_status(status, code)
-    return failure(by_type or _class_of_code(code))
+    """The outcome that *error* stands for: by its type, then by the HTTP status and machine code it carries.
+
+    An exception that says nothing itself (an application's own) stands for the one it was raised from.
+    """
+    for cause in _causes(error):
+        found = _outcome_of_one(cause)
+        if found.cls is not _C.UNKNOWN:
+            return found
+    return failure(_C.UNKNOWN)
 
 
 def outcome_of_reply(reply: Reply, empty_retries: int = 0) -> Outcome:
@@ -177,7 +144,8 @@ def outcome_of_reply(reply: Reply, empty_retries: int = 0) -> Outcome:
     if is_empty(reply):
         return Outcome(_K.EMPTY_TERMINAL, None, tokens, 0, empty_retries)
     length = None if reply.unread else reply.content_len
-    kind = _K.EMPTY_RECOVERED if empty_retries else _K.SERVED
+    # An answer of nothing that is no empty completion (cut short, not billed) recovers nothing either.
+    kind = _K.EMPTY_RECOVERED if empty_retries and (reply.committed or not reply.blank) else _K.SERVED
     return Outcome(kind, None, tokens, length, empty_retries)
 
 
@@ -208,6 +176,26 @@ def error_type_of(outcome: Outcome, error: BaseException | None, status: int | N
     return str(outcome.cls or outcome.kind)
 
 
+def _outcome_of_one(error: BaseException) -> Outcome:
+    names = [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__]
+    if any(name.rpartition(".")[2] in _STOPPED for name in names):
+        return Outcome(_K.CANCELLED, _C.CANCELLED)
+    by_type = next((_BY_TYPE[n] for n in map(_unify, names) if n in _BY_TYPE), None)
+    status, code = _carried(error)
+    if by_type is not None and status is None:
+        return failure(by_type)
+    if status is not None and status >= 300:
+        return outcome_of_status(status, code)
+    return failure(by_type or _class_of_code(code))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None and len(chain) < _DEEPEST_CAUSE:
+        chain.append(cause)
+    return chain
+
+
 def _unify(name: str) -> str:
     return "httpx." + name[7:] if name.startswith("httpx2.") else name
 
@@ -235,6 +223,6 @@ def _carried(error: BaseException) -> tuple[int | None, str | None]:
         return None, None
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
-    words = (getattr(error, "code", None), getattr(error, "type", None))
+    words = [getattr(error, name, None) for name in ("error_code", "code", "type")]
     code = next((w for w in words if isinstance(w, str) and w.lower() in _BY_CODE), None)
     return status if isinstance(status, int) else None, code

@@ -1,13 +1,14 @@
 """Host → provider, default hosts, wire formats and pin variables: tables, and the look-ups over them."""
 
-import os
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from .environment import held
 from .guard import warn
 from .record import Endpoint
 from .vocabulary import WireFormat, clean
@@ -94,59 +95,16 @@ _BY_NAME: Final = {provider.name: provider for provider in PROVIDERS}
 _BY_HOST: Final = {host: p.name for p in PROVIDERS for host in p.hosts if "*" not in host}
 _WILD: Final = tuple((host, p.name) for p in PROVIDERS for host in p.hosts if "*" in host)
 
-# The variables that the SDKs and agent programs themselves read, by what they hold.
-_MODEL_PINS: Final = frozenset(
-    {
-        "ANTHROPIC_MODEL",
-        "ANTHROPIC_DEFAULT_OPUS_MODEL",
-        "ANTHROPIC_DEFAULT_SONNET_MODEL",
-        "ANTHROPIC_DEFAULT_HAIKU_MODEL",
-        "ANTHROPIC_SMALL_FAST_MODEL",
-        "CLAUDE_CODE_SUBAGENT_MODEL",
-        "OPENAI_MODEL",
-        "GEMINI_MODEL",
-        "OLLAMA_MODEL",
-    }
-)
-_URL_PINS: Final = frozenset(
-    {
-        "ANTHROPIC_BASE_URL",
-        "ANTHROPIC_BEDROCK_BASE_URL",
-        "ANTHROPIC_VERTEX_BASE_URL",
-        "ANTHROPIC_FOUNDRY_BASE_URL",
-        "OPENAI_BASE_URL",
-        "OPENAI_API_BASE",
-        "AZURE_OPENAI_ENDPOINT",
-        "OLLAMA_HOST",
-        "GOOGLE_GEMINI_BASE_URL",
-        "GOOGLE_VERTEX_BASE_URL",
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
-        "CO_API_URL",
-    }
-)
-_PINS: Final = "DISPATCH_OTEL_PINS"
 _PROVIDERS: Final = "DISPATCH_OTEL_PROVIDERS"
 
-
-@dataclass(frozen=True, slots=True)
-class Pins:
-    """What the environment pins: model ids, hosts of base URLs, and values of variables that the user lists."""
-
-    models: frozenset[str] = frozenset()
-    hosts: frozenset[str] = frozenset()
-    values: frozenset[str] = frozenset()
-
-
-def pins() -> Pins:
-    """The pins of the environment as it is now."""
-    listed = _listed(os.environ.get(_PINS, ""))
-    present = (_MODEL_PINS | _URL_PINS | listed if listed else _BUILT_IN_PINS).intersection(os.environ)
-    return _pins(listed, tuple((name, os.environ.get(name, "")) for name in present)) if present else _NO_PINS
+_SCHEME: Final = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_NO_HOST: Final = re.compile(r"[\s/@?]")
+_BRACKETS: Final = str.maketrans("", "", "[]")
 
 
 def endpoint_at(host: str, port: int | None) -> Endpoint:
     """The endpoint at *host* and *port*, with the provider that the tables or the user's own list put there."""
-    return _endpoint(host, port, os.environ.get(_PROVIDERS, ""))
+    return _endpoint(host, port, held(_PROVIDERS))
 
 
 def semconv_name(provider: str) -> str:
@@ -177,47 +135,28 @@ def is_known(provider: str) -> bool:
     return provider in _BY_NAME
 
 
+def is_url(value: str) -> bool:
+    """Whether *value* begins with a scheme."""
+    return _SCHEME.match(value) is not None
+
+
 @lru_cache(256)
 def host_of(url: str) -> str:
     """The host of *url* alone: no userinfo, port, path or query; lower-cased; "" where there is none."""
     try:
-        host = urlsplit(url if "://" in url else f"//{url}").hostname
+        host = urlsplit(url if is_url(url) else f"//{url.removeprefix('//')}").hostname or ""
+        host = host if host.isascii() else host.encode("idna").decode("ascii")
     except ValueError:
         return ""
-    return clean((host or "").rstrip("."))
-
-
-@lru_cache(16)
-def _listed(names: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in names.split(",") if name.strip())
-
-
-_BUILT_IN_PINS: Final = _MODEL_PINS | _URL_PINS
-_NO_PINS: Final = Pins()
-
-
-@lru_cache(64)
-def _pins(listed: frozenset[str], held: tuple[tuple[str, str], ...]) -> Pins:
-    values = {name: value.strip() for name, value in held if value.strip()}
-    hosts = {host_of(v) for n, v in values.items() if n in _URL_PINS or (n in listed and _is_url(v))}
-    return Pins(
-        frozenset(v for n, v in values.items() if n in _MODEL_PINS),
-        frozenset(hosts - {""}),
-        frozenset(v for n, v in values.items() if n in listed),
-    )
-
-
-def _is_url(value: str) -> bool:
-    return "://" in value
+    return clean(host.rstrip("."))
 
 
 @lru_cache(1024)
 def _endpoint(host: str, port: int | None, own: str) -> Endpoint:
-    host = clean(host.lower().rstrip("."))
-    found = Endpoint(host, port)
+    host = clean(host.lower().translate(_BRACKETS).rstrip("."))
     mine = _own_providers(own)
     name = mine.get(f"{host}:{port}") or mine.get(host) or _wild(host, tuple(mine.items()))
-    return replace(found, provider=name or _BY_HOST.get(host) or _wild(host, _WILD) or _elsewhere(host))
+    return Endpoint(host, port, name or _BY_HOST.get(host) or _wild(host, _WILD) or _elsewhere(host))
 
 
 def _wild(host: str, patterns: tuple[tuple[str, str], ...]) -> str | None:
@@ -236,10 +175,11 @@ def _elsewhere(host: str) -> str:
 @lru_cache(16)
 def _own_providers(own: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in own.split(","))):
-        host, equals, name = (word.strip() for word in entry.partition("="))
-        if host and equals and name:
-            found[host.lower()] = clean(name)
-        else:
-            warn("%s: %r is not of the form host=provider and is left out.", _PROVIDERS, entry)
+    for number, entry in enumerate(own.split(","), 1):
+        host, _, name = (word.strip() for word in entry.partition("="))
+        if host and name and not _NO_HOST.search(host):
+            found[host.lower().translate(_BRACKETS)] = clean(name)
+        elif entry.strip():
+            # By its place, not its text: a URL may hold a key.
+            warn("%s: entry %d is not of the form host=provider and is left out.", _PROVIDERS, number)
     return found

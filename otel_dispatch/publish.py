@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from . import attributes as a
@@ -12,10 +11,15 @@ from .record import Dispatch
 from .wording import Words, line_of, span_name
 
 
+def is_wanted(tools: Instruments) -> bool:
+    """Whether anybody listens beyond spans and counts: a log of the host's, or a record file."""
+    return tools.tells() or bool(record_file())
+
+
 def publish(tools: Instruments, dispatch: Dispatch, words: Words, span: Span, start_ns: int, end_ns: int) -> None:
     """Tell the log and the record file of a dispatch that has ended."""
-    where = trace.set_span_in_context(span)
-    tools.tell(dispatch, words, end_ns, where)
+    if tools.tells():
+        tools.tell(dispatch, words, end_ns, span)
     if path := record_file():
         told = span.get_span_context()
         extra: dict[str, Any] = {

@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass, field
 
-from .vocabulary import Field, Kind, Origin, OutcomeClass, OutcomeKind, ThinkingMode, ToolFormat, WireFormat
+from .vocabulary import (
+    Field,
+    Kind,
+    Origin,
+    OutcomeClass,
+    OutcomeKind,
+    ThinkingMode,
+    ToolFormat,
+    WireFormat,
+    text_of,
+)
+
+_REASONS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,10 @@ class Provenance:
     @property
     def inherited(self) -> tuple[str, ...]:
         """The fields that nobody chose and that fell through from the primary, sorted."""
-        return tuple(name for name in _SORTED_FIELDS if getattr(self, name) is Origin.INHERITED)
+        origins = (self.model, self.provider, self.thinking, self.tool_format, self.wire_format)
+        if Origin.INHERITED not in origins:
+            return ()
+        return tuple(name for name, origin in zip(_SORTED_FIELDS, origins, strict=True) if origin is Origin.INHERITED)
 
 
 _SORTED_FIELDS = sorted(str(name) for name in Field)
@@ -110,8 +125,9 @@ class Reply:
 
     def stop(self, reason: object) -> None:
         """Note a finish reason, once."""
-        if isinstance(reason, str) and reason and reason not in self.finish:
-            self.finish.append(reason)
+        word = text_of(reason)
+        if word is not None and word not in self.finish and len(self.finish) < _REASONS:
+            self.finish.append(word)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ class UnreadableError(Exception):
 
 def append(path: str, line: dict[str, Any]) -> None:
     """Append *line* to the file at *path* in one write; a bad path or a full disk costs one warning a process."""
-    data = _encode(line) + b"\n"
     try:
+        data = _encode(line) + b"\n"
         descriptor = os.open(path, _FLAGS, 0o600)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -50,8 +50,8 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
             for line in file:
                 if (record := _record(line)) is not None:
                     yield record
-    except OSError as error:
-        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

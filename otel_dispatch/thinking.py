@@ -1,6 +1,6 @@
 """The thinking config that a body sends, from all the ways providers spell it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .record import UNSENT_THINKING, Thinking
@@ -13,6 +13,7 @@ _MODES = {
     "auto": ThinkingMode.ADAPTIVE,
     "between_tools": ThinkingMode.BETWEEN_TOOLS,
 }
+_TEMPLATES = ("chat_template_kwargs", "chat_template_args")
 _TEMPLATE_SWITCHES = ("enable_thinking", "thinking")
 
 
@@ -27,10 +28,11 @@ def anthropic_thinking(thinking: object, effort: object) -> Thinking:
     An effort alone does not say whether the model thinks: older models do not, newer ones do.
     """
     level = text_of(effort)
-    if not isinstance(thinking, dict) or "type" not in thinking:
+    if thinking is None:
         return Thinking(ThinkingMode.EFFORT, None, None, level) if level else UNSENT_THINKING
-    mode = _mode(thinking["type"])
-    return Thinking(mode, _is_on(mode), count_of(thinking.get("budget_tokens")), level)
+    told = as_map(thinking)
+    mode = _mode(told.get("type"))
+    return Thinking(mode, _is_on(mode), count_of(told.get("budget_tokens")), level)
 
 
 def effort_thinking(effort: object) -> Thinking:
@@ -51,25 +53,25 @@ def compat_thinking(body: Mapping[str, Any]) -> Thinking:
     ``google.thinking_config``.
     """
     reasoning, thinking = as_map(body.get("reasoning")), as_map(body.get("thinking"))
-    template = {**as_map(body.get("chat_template_args")), **as_map(body.get("chat_template_kwargs"))}
-    google = _google(body)
-    switches = [body.get("enable_thinking"), reasoning.get("enabled"), *map(template.get, _TEMPLATE_SWITCHES)]
-    if isinstance(body.get("thinking"), bool):
-        switches.append(body.get("thinking"))
-    level = _first_text(
+    templates, google = [as_map(body.get(name)) for name in _TEMPLATES], _google(body)
+    switches = [body.get("enable_thinking"), body.get("thinking"), reasoning.get("enabled")]
+    switches += [template.get(name) for template in templates for name in _TEMPLATE_SWITCHES]
+    levels = _texts(
         body.get("reasoning_effort"),
         reasoning.get("effort"),
-        template.get("reasoning_effort"),
-        _level(google),
+        *(template.get("reasoning_effort") for template in templates),
+        *_levels(google),
     )
-    auto, budget = _budget(
+    budgets = _integers(
         thinking.get("budget_tokens"),
         reasoning.get("max_tokens"),
         body.get("thinking_budget"),
-        _google_budget(google),
+        google.get("thinking_budget"),
+        google.get("thinkingBudget"),
     )
+    level, auto, budget = next(iter(levels), None), -1 in budgets, next((b for b in budgets if b >= 0), None)
     mode = _mode(thinking["type"]) if "type" in thinking else None
-    if mode is ThinkingMode.OFF or any(s is False for s in switches) or level == "none" or budget == 0:
+    if mode is ThinkingMode.OFF or any(s is False for s in switches) or "none" in levels or 0 in budgets:
         return Thinking(ThinkingMode.OFF, False, None, level)
     if mode is None and any(s is True for s in switches):
         mode = ThinkingMode.ENABLED
@@ -90,19 +92,14 @@ def _is_on(mode: ThinkingMode) -> bool | None:
     return None if mode is ThinkingMode.UNKNOWN else mode is not ThinkingMode.OFF
 
 
-def _first_text(*values: object) -> str | None:
-    return next((text for value in values if (text := text_of(value)) is not None), None)
+def _texts(*values: object) -> list[str]:
+    return [text for value in values if (text := text_of(value)) is not None]
 
 
-def _budget(*values: object) -> tuple[bool, int | None]:
-    budgets = _integers(values)
-    return -1 in budgets, next((b for b in budgets if b >= 0), None)
-
-
-def _integers(values: Iterable[object]) -> list[int]:
-    return [
-        v for v in values if isinstance(v, int) and not isinstance(v, bool) and (v == -1 or count_of(v) is not None)
-    ]
+def _integers(*values: object) -> list[int]:
+    # -1 is Gemini's "as many as you like".
+    counts = (-1 if value == -1 else count_of(value) for value in values)
+    return [count for count in counts if count is not None]
 
 
 def _google(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,10 +107,5 @@ def _google(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return as_map(google.get("thinking_config")) or as_map(google.get("thinkingConfig"))
 
 
-def _level(google: Mapping[str, Any]) -> str | None:
-    level = _first_text(google.get("thinking_level"), google.get("thinkingLevel"))
-    return level.lower() if level else None
-
-
-def _google_budget(google: Mapping[str, Any]) -> object:
-    return google.get("thinking_budget", google.get("thinkingBudget"))
+def _levels(google: Mapping[str, Any]) -> list[str]:
+    return [level.lower() for level in _texts(google.get("thinking_level"), google.get("thinkingLevel"))]

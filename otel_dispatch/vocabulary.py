@@ -136,6 +136,8 @@ def clean(value: str) -> str:
 
 def count_of(value: object) -> int | None:
     """*value* as a count, or None where it is no non-negative integer that OTLP can carry."""
+    if type(value) is int:
+        return value if 0 <= value <= MAX_INT else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INT:

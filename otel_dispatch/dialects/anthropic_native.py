@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in
+from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
 from ..record import Reply, Request
 from ..thinking import anthropic_thinking, as_map
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
@@ -67,14 +67,14 @@ def read_reply(body: bytes, reply: Reply) -> None:
     message = decode(_message, body)
     if message is None:
         reply.malformed = True
-    elif message.type == "error" or message.error is not None:
+    elif message.type == "error" or is_given(message.error):
         hear_error(message.error, reply)
     else:
         reply.malformed = not isinstance(message.content, list)
         _read_head(message.id, message.model, reply)
         for block in maps_in(message.content):
             _read_block(block, reply)
-        reply.stop(message.stop_reason)
+        reply.stop(text_of(message.stop_reason))
         _read_usage(message.usage, reply)
 
 
@@ -82,13 +82,13 @@ def read_event(data: bytes, reply: Reply) -> None:
     """What one stream event says. The output tokens of ``message_start`` are a placeholder, so they do not count."""
     event = decode(_event, data)
     if event is None:
-        reply.malformed = True
-    elif event.type == "content_block_delta":
+        return
+    if event.type == "content_block_delta":
         _read_delta(as_map(event.delta), reply)
     elif event.type == "content_block_start":
         _read_block(as_map(event.content_block), reply)
     elif event.type == "message_delta":
-        reply.stop(as_map(event.delta).get("stop_reason"))
+        reply.stop(text_of(as_map(event.delta).get("stop_reason")))
         _read_usage(event.usage, reply)
     elif event.type == "message_start":
         message = as_map(event.message)
@@ -96,12 +96,12 @@ def read_event(data: bytes, reply: Reply) -> None:
         _read_usage({**as_map(message.get("usage")), "output_tokens": None}, reply)
     elif event.type == "message_stop":
         reply.done = True
-    elif event.type == "error":
+    elif event.type == "error" or is_given(event.error):
         hear_error(event.error, reply)
 
 
 def _read_head(name: object, model: object, reply: Reply) -> None:
-    reply.id, reply.model = text_of(name), text_of(model)
+    reply.id, reply.model = text_of(name) or reply.id, text_of(model) or reply.model
 
 
 def _read_block(block: Any, reply: Reply) -> None:
@@ -132,19 +132,17 @@ def _say(text: object, reply: Reply) -> None:
 
 def _read_usage(usage: object, reply: Reply) -> None:
     told, kept = as_map(usage), reply.usage
-    read, write = (
-        count_of(told.get("cache_read_input_tokens")),
-        count_of(told.get("cache_creation_input_tokens")),
+    note_usage(
+        kept,
+        cache_read=told.get("cache_read_input_tokens"),
+        cache_write=told.get("cache_creation_input_tokens"),
+        output=told.get("output_tokens"),
+        reasoning=as_map(told.get("output_tokens_details")).get("thinking_tokens"),
     )
-    fresh, output = count_of(told.get("input_tokens")), count_of(told.get("output_tokens"))
-    thought = count_of(as_map(told.get("output_tokens_details")).get("thinking_tokens"))
-    kept.cache_read = kept.cache_read if read is None else read
-    kept.cache_write = kept.cache_write if write is None else write
-    kept.output = kept.output if output is None else output
-    kept.reasoning = kept.reasoning if thought is None else thought
+    fresh = count_of(told.get("input_tokens"))
     if fresh is not None:
         # semconv counts cached tokens as input; Anthropic reports them beside it.
-        kept.input = fresh + (kept.cache_read or 0) + (kept.cache_write or 0)
+        note_usage(kept, input=fresh + (kept.cache_read or 0) + (kept.cache_write or 0))
 
 
 DIALECT = Dialect(WireFormat.ANTHROPIC_NATIVE, ("/messages",), read_request, read_reply, read_event)

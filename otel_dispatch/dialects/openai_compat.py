@@ -4,22 +4,27 @@ from typing import Any
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in
-from ..record import Reply, Request
+from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
+from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request
 from ..thinking import as_map, compat_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
 
-_COMMITMENTS = (
-    "tool_calls",
-    "function_call",
-    "refusal",
-    "audio",
-    "images",
-    "reasoning_content",
-    "reasoning",
-    "reasoning_details",
+_COMMITMENTS = frozenset(
+    {
+        "tool_calls",
+        "function_call",
+        "refusal",
+        "audio",
+        "images",
+        "reasoning_content",
+        "reasoning",
+        "reasoning_details",
+    }
 )
+
+# OpenRouter and Mistral; DeepSeek.
+_FAILURES = frozenset({"error", "insufficient_system_resource"})
 
 
 class _Request(Fields):
@@ -52,6 +57,27 @@ class _Completion(Fields):
     type: Any = None
 
 
+class _PlainDelta(msgspec.Struct, forbid_unknown_fields=True):
+    content: str = ""
+    role: Any = None
+    refusal: None = None
+
+
+class _PlainChoice(msgspec.Struct):
+    delta: _PlainDelta
+    finish_reason: None = None
+    error: None = None
+
+
+class _PlainChunk(msgspec.Struct):
+    """The chunk that most of a stream consists of: text and nothing else; any other is refused and read in full."""
+
+    choices: list[_PlainChoice]
+    usage: None = None
+    error: None = None
+
+
+_plain_chunk = msgspec.json.Decoder(_PlainChunk)
 _request = msgspec.json.Decoder(_Request)
 _completion = msgspec.json.Decoder(_Completion)
 _THINKING = tuple(_Request.__struct_fields__[6:])
@@ -61,13 +87,19 @@ def read_request(body: bytes) -> Request:
     """What a ``POST …/chat/completions`` asks for."""
     sent = decode(_request, body)
     if sent is None:
-        return Request(WireFormat.OPENAI_COMPAT, tool_format=ToolFormat.UNKNOWN, api_type="chat_completions")
-    offered = is_filled(sent.tools) or is_filled(sent.functions)
+        return Request(
+            WireFormat.OPENAI_COMPAT,
+            thinking=UNKNOWN_THINKING,
+            tool_format=ToolFormat.UNKNOWN,
+            api_type="chat_completions",
+        )
+    offered = bool(sent.tools and is_filled(sent.tools)) or bool(sent.functions and is_filled(sent.functions))
+    thinking = {name: value for name in _THINKING if (value := getattr(sent, name)) is not None}
     limit = count_of(sent.max_completion_tokens)
     return Request(
         WireFormat.OPENAI_COMPAT,
         model=text_of(sent.model),
-        thinking=compat_thinking({name: getattr(sent, name) for name in _THINKING}),
+        thinking=compat_thinking(thinking) if thinking else UNSENT_THINKING,
         tool_format=ToolFormat.NATIVE if offered else ToolFormat.NONE,
         stream=sent.stream is True,
         max_tokens=count_of(sent.max_tokens) if limit is None else limit,
@@ -89,16 +121,28 @@ def read_reply(body: bytes, reply: Reply) -> None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one chunk of a streamed completion says; ``[DONE]`` ends it."""
-    if data == b"[DONE]":
+    if data.startswith(b"[DONE]"):
         reply.done = True
+        return
+    if reply.model is not None and _read_plain(data, reply):
         return
     chunk = decode(_completion, data)
     if chunk is None:
-        reply.malformed = True
-    elif chunk.error is not None:
-        hear_error(chunk.error, reply)
+        _is_error_list(data, reply)
+    elif _is_error(chunk):
+        _hear_error(chunk, reply)
     else:
         _read(chunk, "delta", reply)
+
+
+def _read_plain(data: bytes, reply: Reply) -> bool:
+    try:
+        choices = _plain_chunk.decode(data).choices
+    except UNREADABLE:
+        return False
+    for choice in choices:
+        reply.say(choice.delta.content)
+    return True
 
 
 def _read(completion: _Completion, part: str, reply: Reply) -> None:
@@ -107,9 +151,12 @@ def _read(completion: _Completion, part: str, reply: Reply) -> None:
     for choice in maps_in(completion.choices):
         message = as_map(choice.get(part))
         _read_content(message.get("content"), reply)
-        if not reply.committed:
-            reply.committed = any(is_given(message.get(name)) for name in _COMMITMENTS)
-        reply.stop(choice.get("finish_reason"))
+        if not reply.committed and (named := _COMMITMENTS & message.keys()):
+            reply.committed = any(is_given(message[name]) for name in named)
+        finish = text_of(choice.get("finish_reason"))
+        reply.stop(finish)
+        if finish in _FAILURES or is_given(choice.get("error")):
+            hear_error(choice.get("error") or {"code": finish}, reply)
     if completion.usage is not None:
         _read_usage(as_map(completion.usage), reply)
 
@@ -126,22 +173,26 @@ def _read_content(content: object, reply: Reply) -> None:
 
 
 def _read_usage(usage: Any, reply: Reply) -> None:
-    kept, prompt = reply.usage, as_map(usage.get("prompt_tokens_details"))
-    cached = prompt.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
-    kept.input = count_of(usage.get("prompt_tokens"))
-    kept.output = count_of(usage.get("completion_tokens"))
-    kept.cache_read = count_of(cached)
-    kept.cache_write = count_of(prompt.get("cache_write_tokens"))
-    kept.reasoning = count_of(as_map(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    prompt, completion = as_map(usage.get("prompt_tokens_details")), as_map(usage.get("completion_tokens_details"))
+    note_usage(
+        reply.usage,
+        input=usage.get("prompt_tokens"),
+        output=usage.get("completion_tokens"),
+        cache_read=usage.get("prompt_cache_hit_tokens"),  # DeepSeek's
+        cache_write=prompt.get("cache_write_tokens"),
+        reasoning=completion.get("reasoning_tokens"),
+    )
+    note_usage(reply.usage, cache_read=prompt.get("cached_tokens"))
 
 
 def _is_error(completion: _Completion) -> bool:
-    return completion.error is not None or (completion.choices is None and completion.object == "error")
+    return is_given(completion.error) or (completion.choices is None and completion.object == "error")
 
 
 def _hear_error(completion: _Completion, reply: Reply) -> None:
-    # vLLM of old puts the error's fields at the top level.
-    hear_error(completion.error or {"code": completion.code, "type": completion.type}, reply)
+    # vLLM of old puts the error's fields at the top level, xAI the code beside an error that is text.
+    told = completion.error if isinstance(completion.error, (dict, list)) else None
+    hear_error(told or {"code": completion.code, "type": completion.type}, reply)
 
 
 def _is_error_list(body: bytes, reply: Reply) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in
+from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
 from ..record import UNSENT_THINKING, Reply, Request
 from ..thinking import as_map, effort_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
@@ -44,6 +44,7 @@ _request = msgspec.json.Decoder(_Request)
 _response = msgspec.json.Decoder(_Response)
 _event = msgspec.json.Decoder(_Event)
 
+_RUNNING = ("queued", "in_progress")
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _COMMITMENTS = frozenset(
     {
@@ -81,63 +82,69 @@ def read_reply(body: bytes, reply: Reply) -> None:
     response = decode(_response, body)
     if response is None:
         reply.malformed = True
-    elif response.error is not None:
-        _read_head(response, reply)
-        hear_error(response.error, reply)
-    else:
+        return
+    _read_head(response, reply)
+    if not _is_failed(response, reply):
         reply.malformed = not isinstance(response.output, list)
-        _read_head(response, reply)
+        # One that runs in the background is not there yet; an empty output says nothing about it.
+        reply.unread = response.status in _RUNNING
         _read_output(response, reply)
 
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one stream event says; the last carries the whole response."""
-    if data == b"[DONE]":
-        return
     event = decode(_event, data)
+    kind = text_of(event.type) if event is not None else None
     if event is None:
-        reply.malformed = True
-    elif event.type == "response.output_text.delta":
+        return
+    if kind == "response.output_text.delta":
         if isinstance(event.delta, str):
             reply.say(event.delta)
-    elif event.type in _COMMITMENTS:
+    elif kind in _COMMITMENTS:
         reply.committed |= is_given(event.delta) or event.delta is None
-    elif event.type == "response.output_item.added":
+    elif kind == "response.output_item.added":
         _read_item(as_map(event.item), reply)
-    elif event.type == "error":
+    elif kind == "error" or is_given(event.error):
         hear_error(event.error or {"code": event.code}, reply)
     elif event.response:
-        _read_response(bytes(event.response), str(event.type) in _ENDS, reply)
+        _read_response(bytes(event.response), kind in _ENDS, reply)
 
 
 def _read_response(body: bytes, is_last: bool, reply: Reply) -> None:
     response = decode(_response, body)
     if response is None:
-        reply.malformed = True
         return
     _read_head(response, reply)
-    if not is_last:
-        return
-    reply.done = True
-    if response.error is not None:
-        hear_error(response.error, reply)
-    elif not reply.content_len:
-        _read_output(response, reply)
+    if is_last:
+        reply.done = True
+        if not _is_failed(response, reply) and not reply.content_len:
+            _read_output(response, reply)
+
+
+def _is_failed(response: _Response, reply: Reply) -> bool:
+    if not is_given(response.error) and response.status not in ("failed", "cancelled"):
+        return False
+    hear_error(response.error or {"code": response.status}, reply)
+    return True
 
 
 def _read_head(response: _Response, reply: Reply) -> None:
     reply.id, reply.model = text_of(response.id) or reply.id, text_of(response.model) or reply.model
-    if response.status not in ("in_progress", "queued", None):
-        reply.stop(as_map(response.incomplete_details).get("reason") or response.status)
+    if response.status not in _RUNNING:
+        reply.stop(text_of(as_map(response.incomplete_details).get("reason")) or text_of(response.status))
     thinking = effort_thinking(as_map(response.reasoning).get("effort"))
     if thinking is not UNSENT_THINKING:
         reply.thinking = thinking
-    usage, kept = as_map(response.usage), reply.usage
-    if usage:
-        kept.input, kept.output = count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens"))
-        kept.cache_read = count_of(as_map(usage.get("input_tokens_details")).get("cached_tokens"))
-        kept.cache_write = count_of(as_map(usage.get("input_tokens_details")).get("cache_write_tokens"))
-        kept.reasoning = count_of(as_map(usage.get("output_tokens_details")).get("reasoning_tokens"))
+    usage = as_map(response.usage)
+    input_details, output_details = map(as_map, map(usage.get, ("input_tokens_details", "output_tokens_details")))
+    note_usage(
+        reply.usage,
+        input=usage.get("input_tokens"),
+        output=usage.get("output_tokens"),
+        cache_read=input_details.get("cached_tokens"),
+        cache_write=input_details.get("cache_write_tokens"),
+        reasoning=output_details.get("reasoning_tokens"),
+    )
 
 
 def _read_output(response: _Response, reply: Reply) -> None:

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from .. import context
@@ -27,10 +28,10 @@ def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dic
     """Watch a synchronous send."""
     request = args[0] if args else kwargs.get("request")
     dialect = _dialect_of(request)
-    flight = _take_off(dialect, request) if dialect is not None else None
-    if dialect is None or flight is None:
+    begun = _take_off(dialect, request) if dialect is not None else None
+    if dialect is None or begun is None:
         return wrapped(*args, **kwargs)
-    token = swallow("httpx.send", _enter, flight)
+    flight, token = begun
     try:
         response = wrapped(*args, **kwargs)
     except BaseException as error:
@@ -52,10 +53,10 @@ def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: di
 async def _asend(
     dialect: Dialect, request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    flight = _take_off(dialect, request)
-    if flight is None:
+    begun = _take_off(dialect, request)
+    if begun is None:
         return await wrapped(*args, **kwargs)
-    token = swallow("httpx.send", _enter, flight)
+    flight, token = begun
     try:
         response = await wrapped(*args, **kwargs)
     except BaseException as error:
@@ -71,11 +72,16 @@ async def _asend(
 def _dialect_of(request: Any) -> Dialect | None:
     if request is None or request.method != "POST" or not is_armed():
         return None
-    return dialect_at(request.url.raw_path.partition(b"?")[0].decode("ascii").rstrip("/"))
+    return dialect_at(_path_of(request.url.raw_path))
+
+
+@lru_cache(256)
+def _path_of(raw_path: bytes) -> str:
+    return raw_path.partition(b"?")[0].decode("ascii").rstrip("/")
 
 
 @guarded
-def _take_off(dialect: Dialect, request: Any) -> Flight | None:
+def _take_off(dialect: Dialect, request: Any) -> tuple[Flight, Any] | None:
     body = _body_of(request)
     asked = dialect.request(body)
     if asked is None:
@@ -83,7 +89,8 @@ def _take_off(dialect: Dialect, request: Any) -> Flight | None:
     url, retries = request.url, request.headers.get(_RETRY_COUNT, "")
     port = url.port or _DEFAULT_PORTS.get(url.scheme)
     endpoint = endpoint_at(url.raw_host.decode("ascii"), port)
-    return take_off(asked, endpoint, body, int(retries) if retries.isdecimal() else 0)
+    flight = take_off(asked, endpoint, body, int(retries) if retries.isdecimal() else 0)
+    return None if flight is None else (flight, swallow("httpx.send", _enter, flight))
 
 
 def _body_of(request: Any) -> bytes:
@@ -101,9 +108,13 @@ def _enter(flight: Flight) -> Any:
 
 @guarded
 def _arrive(flight: Flight, dialect: Dialect, response: Any, *, is_async: bool) -> None:
-    hearing = Hearing(flight, dialect, response.status_code, response.headers.get("content-type", ""))
-    if response.is_stream_consumed:
-        hearing.whole(response.content)
+    is_whole = response.is_stream_consumed
+    body = response.content if is_whole else b""
+    # What begins like JSON is no event stream, so the header need not be asked.
+    kind = "" if body[:1] == b"{" else response.headers.get("content-type", "").lower()
+    hearing = Hearing(flight, dialect, response.status_code, kind)
+    if is_whole:
+        hearing.whole(body)
     else:
         flight.stream()
         _Overheard(response, hearing, is_async)
