@@ -118,8 +118,8 @@ def test_a_pin_variable_that_holds_the_value_is_an_operators_pin(told: Told, mon
     [
         (lambda: od.scope("smart"), "scope('smart')"),
         (lambda: od.scope("primary", colour="x"), "'colour'"),
-        (lambda: od.provenance(provider="because"), "provider='because'"),
-        (lambda: od.provenance(colour="operator_pin"), "colour='operator_pin'"),
+        (lambda: od.provenance(provider="because"), "provider is not one of the fields with one of the origins"),
+        (lambda: od.provenance(colour="operator_pin"), "colour is not one of the fields"),
     ],
 )
 def test_an_unknown_word_is_told_once_and_loses_nothing(

@@ -137,7 +137,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "dialect look-up": raising(httpx_transport, "dialect_at"),
     "endpoint": raising(httpx_transport, "endpoint_at"),
     "provenance": raising(departure, "provenance_of"),
-    "attributes at start": raising(emit, "words_of"),
+    "attributes at start": raising(emit, "told_of"),
     "attributes at end": raising(emit, "words_of_outcome"),
     "outcome": raising(emit.outcome, "outcome_of_reply"),
     "outcome of an exception": raising(emit.outcome, "outcome_of_exception"),

@@ -1,0 +1,75 @@
+"""The benchmark of the overhead: it runs, it compares like with like, and its base is really without us."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from benchmarks.floor import Floored, Plain, Watched
+from benchmarks.wires import WIRES, Wire, whole
+from tests.conftest import Told
+
+ROOT = Path(__file__).parents[1]
+CALLS = ("send chat", "send responses", "send messages", "chat", "async chat", "responses", "messages")
+ROWS = {
+    *(f"{call} {size}" for call in CALLS for size in ("1 kB", "100 kB")),
+    *(f"{call} {size}, enriching" for call in ("send messages", "messages") for size in ("1 kB", "100 kB")),
+    *(f"{call} stream, a chunk" for call in ("send chat", "send messages", "chat", "messages")),
+    "GET /v1/models, not ours",
+    "POST /v1/files, not ours",
+}
+
+
+def benchmark(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.overhead", *arguments]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True)
+
+
+def call(client: httpx2.Client, wire: Wire) -> None:
+    client.send(client.build_request("POST", wire.url, content=wire.body(1000))).raise_for_status()
+
+
+def test_it_measures_every_row_and_start_up() -> None:
+    done = benchmark("--rounds", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert {row["name"] for row in told["rows"]} == ROWS
+    assert all(row["base"] > 0 and row["floor"] != 0 for row in told["rows"])
+    assert [start["name"] for start in told["starts"]][:3] == ["not installed", "unset", "set"]
+    assert told["rounds"] == 2
+    assert set(told["machine"]) >= {"processors", "python", "packages"}
+
+
+def test_it_refuses_a_base_that_is_instrumented() -> None:
+    done = benchmark(DISPATCH_OTEL="1", OTEL_TRACES_EXPORTER="none")
+    assert done.returncode == 2
+    assert "unset DISPATCH_OTEL" in done.stderr
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
+def test_the_floor_says_what_we_say(told: Told, wire: Wire) -> None:
+    call(Watched(transport=whole(wire.answer)), wire)
+    ours = told.only()
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    call(Floored(provider.get_tracer("floor"), wire, transport=whole(wire.answer)), wire)
+    (floor,) = exporter.get_finished_spans()
+
+    assert floor.attributes == ours.attributes
+    assert (floor.name, floor.kind, floor.status.status_code) == (ours.name, ours.kind, ours.status.status_code)
+
+
+def test_the_base_is_without_us(told: Told) -> None:
+    for wire in WIRES:
+        call(Plain(transport=whole(wire.answer)), wire)
+    assert not told.spans()

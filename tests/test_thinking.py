@@ -1,0 +1,211 @@
+"""The thinking config that was sent, from every way in which providers spell it."""
+
+from typing import Any
+
+import pytest
+
+from otel_dispatch.record import Thinking
+from otel_dispatch.thinking import anthropic_thinking, compat_thinking, effort_thinking
+from otel_dispatch.vocabulary import ThinkingMode
+
+
+def thinking(mode: str, enabled: bool | None, budget: int | None = None, level: str | None = None) -> Thinking:
+    return Thinking(ThinkingMode(mode), enabled, budget, level)
+
+
+UNSENT = thinking("provider_default", None)
+OFF = thinking("off", False)
+ON = thinking("enabled", True)
+
+ANTHROPIC: list[tuple[Any, Any, Thinking]] = [
+    (None, None, UNSENT),
+    ({"type": "enabled", "budget_tokens": 2048}, None, thinking("enabled", True, 2048)),
+    ({"type": "enabled", "budget_tokens": 2048, "display": "omitted"}, None, thinking("enabled", True, 2048)),
+    ({"type": "disabled"}, None, OFF),
+    ({"type": "adaptive", "display": "summarized"}, None, thinking("adaptive", True)),
+    ({"type": "between_tools"}, None, thinking("between_tools", True)),
+    *((None, level, thinking("effort", None, None, level)) for level in ("low", "medium", "high", "xhigh", "max")),
+    ({"type": "adaptive"}, "max", thinking("adaptive", True, None, "max")),
+    ({"type": "disabled"}, "high", thinking("off", False, None, "high")),
+    ({"type": "enabled", "budget_tokens": 1}, "low", thinking("enabled", True, 1, "low")),
+    ({"type": "never_heard_of"}, "low", thinking("unknown", None, None, "low")),
+    ({}, None, thinking("unknown", None)),
+    ({"budget_tokens": 2048}, None, thinking("unknown", None, 2048)),
+    ({"type": ["enabled"]}, None, thinking("unknown", None)),
+    ("enabled", None, thinking("unknown", None)),
+    (True, None, thinking("unknown", None)),
+    ([], "low", thinking("unknown", None, None, "low")),
+    (None, 3, UNSENT),
+    (None, "", UNSENT),
+    ({"type": "enabled", "budget_tokens": "2048"}, None, ON),
+    ({"type": "enabled", "budget_tokens": -1}, None, ON),
+    ({"type": "enabled", "budget_tokens": True}, None, ON),
+    ({"type": "enabled", "budget_tokens": 2**63}, None, ON),
+    ({"type": "enabled", "budget_tokens": 2048.0}, None, thinking("enabled", True, 2048)),
+]
+
+
+@pytest.mark.parametrize(("sent", "effort", "expected"), ANTHROPIC)
+def test_anthropic_says_the_mode_in_one_place_and_the_level_in_another(
+    sent: Any, effort: Any, expected: Thinking
+) -> None:
+    assert anthropic_thinking(sent, effort) == expected
+
+
+@pytest.mark.parametrize(
+    ("effort", "expected"),
+    [
+        (None, UNSENT),
+        ("none", thinking("off", False, None, "none")),
+        *(
+            (level, thinking("effort", True, None, level))
+            for level in ("minimal", "low", "medium", "high", "xhigh", "max", "a-new-one")
+        ),
+        (0, UNSENT),
+        (["high"], UNSENT),
+        ("", UNSENT),
+    ],
+)
+def test_an_effort_of_none_is_off_and_no_effort_is_the_default_of_the_provider(effort: Any, expected: Thinking) -> None:
+    assert effort_thinking(effort) == expected
+    assert compat_thinking({"reasoning_effort": effort}) == expected
+
+
+GOOGLE = {"google": {"thinking_config": {"thinking_budget": 512, "include_thoughts": True}}}
+
+COMPAT: list[tuple[dict[str, Any], Thinking]] = [
+    ({}, UNSENT),
+    # OpenRouter and Together
+    ({"reasoning": {"effort": "high"}}, thinking("effort", True, None, "high")),
+    ({"reasoning": {"effort": "none"}}, thinking("off", False, None, "none")),
+    ({"reasoning": {"max_tokens": 2000}}, thinking("enabled", True, 2000)),
+    ({"reasoning": {"enabled": True}}, ON),
+    ({"reasoning": {"enabled": False}}, OFF),
+    ({"reasoning": {"exclude": True}}, UNSENT),
+    ({"reasoning": {}}, UNSENT),
+    # Z.AI, DeepSeek and MiniMax
+    ({"thinking": {"type": "enabled"}}, ON),
+    ({"thinking": {"type": "disabled"}}, OFF),
+    ({"thinking": {"type": "adaptive"}, "reasoning_split": True}, thinking("adaptive", True)),
+    ({"thinking": {"type": "auto"}}, thinking("adaptive", True)),
+    ({"thinking": {"type": "enabled", "budget_tokens": 9}}, thinking("enabled", True, 9)),
+    ({"thinking": {"type": "enabled"}, "reasoning_effort": "high"}, thinking("enabled", True, None, "high")),
+    ({"thinking": True}, ON),
+    ({"thinking": False}, OFF),
+    # DashScope
+    ({"enable_thinking": True}, ON),
+    ({"enable_thinking": True, "thinking_budget": 50}, thinking("enabled", True, 50)),
+    ({"enable_thinking": False}, OFF),
+    ({"thinking_budget": 50}, thinking("enabled", True, 50)),
+    # vLLM, SGLang and llama.cpp; Baseten
+    ({"chat_template_kwargs": {"enable_thinking": True, "preserve_thinking": True}}, ON),
+    ({"chat_template_kwargs": {"enable_thinking": False}}, OFF),
+    ({"chat_template_kwargs": {"thinking": True}}, ON),
+    ({"chat_template_kwargs": {"thinking": False}}, OFF),
+    ({"chat_template_kwargs": {"reasoning_effort": "low"}}, thinking("effort", True, None, "low")),
+    ({"chat_template_kwargs": {"preserve_thinking": True}}, UNSENT),
+    ({"chat_template_args": {"enable_thinking": True}}, ON),
+    ({"chat_template_args": {"enable_thinking": False}}, OFF),
+    # Groq and MiniMax: what is shown, not what is done
+    ({"include_reasoning": False, "reasoning_format": "hidden", "reasoning_split": True}, UNSENT),
+    # Mistral
+    ({"prompt_mode": "reasoning"}, ON),
+    ({"prompt_mode": None}, UNSENT),
+    # Gemini's compatible endpoint
+    (GOOGLE, thinking("enabled", True, 512)),
+    ({"extra_body": GOOGLE}, thinking("enabled", True, 512)),
+    ({"google": {"thinking_config": {"thinking_level": "LOW"}}}, thinking("effort", True, None, "low")),
+    ({"google": {"thinkingConfig": {"thinkingLevel": "High"}}}, thinking("effort", True, None, "high")),
+    ({"google": {"thinking_config": {"thinking_budget": 0}}}, OFF),
+    ({"google": {"thinkingConfig": {"thinkingBudget": -1}}}, thinking("adaptive", True)),
+    ({"google": {"thinking_config": {"thinking_budget": None, "thinkingBudget": 7}}}, thinking("enabled", True, 7)),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), COMPAT)
+def test_an_openai_shaped_body_is_read_in_the_spelling_of_each_provider(
+    body: dict[str, Any], expected: Thinking
+) -> None:
+    assert compat_thinking(body) == expected
+
+
+ON_SWITCHES: list[dict[str, Any]] = [
+    {"reasoning_effort": "high"},
+    {"reasoning": {"enabled": True, "effort": "high", "max_tokens": 5}},
+    {"thinking": {"type": "enabled", "budget_tokens": 5}},
+    {"enable_thinking": True, "thinking_budget": 5},
+    {"chat_template_kwargs": {"enable_thinking": True, "thinking": True, "reasoning_effort": "high"}},
+    {"prompt_mode": "reasoning"},
+    {"google": {"thinking_config": {"thinking_budget": 5}}},
+]
+OFF_SWITCHES: list[dict[str, Any]] = [
+    {"reasoning_effort": "none"},
+    {"reasoning": {"enabled": False}},
+    {"reasoning": {"effort": "none"}},
+    {"thinking": {"type": "disabled"}},
+    {"thinking": False},
+    {"enable_thinking": False},
+    {"thinking_budget": 0},
+    {"chat_template_kwargs": {"enable_thinking": False}},
+    {"chat_template_args": {"thinking": False}},
+    {"google": {"thinking_config": {"thinking_budget": 0}}},
+]
+
+
+@pytest.mark.parametrize("on", ON_SWITCHES)
+@pytest.mark.parametrize("off", OFF_SWITCHES)
+def test_an_explicit_off_wins_over_everything_else(on: dict[str, Any], off: dict[str, Any]) -> None:
+    found = compat_thinking({**on, **off})
+    assert (found.mode, found.enabled, found.budget_tokens) == ("off", False, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"enable_thinking": True, "reasoning_effort": "low"}, thinking("enabled", True, None, "low")),
+        ({"reasoning_effort": "low", "thinking_budget": 5}, thinking("effort", True, 5, "low")),
+        ({"reasoning_effort": "low", "reasoning": {"effort": "high"}}, thinking("effort", True, None, "low")),
+        ({"thinking": {"type": "adaptive"}, "enable_thinking": True}, thinking("adaptive", True)),
+        ({"thinking": {"type": "odd"}, "enable_thinking": True}, thinking("unknown", None)),
+        (
+            {"chat_template_args": {"thinking": False}, "chat_template_kwargs": {"thinking": True}},
+            OFF,
+        ),
+    ],
+)
+def test_a_switch_wins_over_an_effort_and_a_type_over_a_switch(body: dict[str, Any], expected: Thinking) -> None:
+    assert compat_thinking(body) == expected
+
+
+@pytest.mark.parametrize("wrong", [None, 0, 1.5, "on", "", [], [1], {}, {"x": {}}, float("nan"), 2**70])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reasoning_effort",
+        "reasoning",
+        "thinking",
+        "enable_thinking",
+        "chat_template_kwargs",
+        "chat_template_args",
+        "prompt_mode",
+        "google",
+        "extra_body",
+    ],
+)
+def test_a_value_of_a_wrong_type_says_nothing(name: str, wrong: object) -> None:
+    expected = thinking("effort", True, None, "on") if (name, wrong) == ("reasoning_effort", "on") else UNSENT
+    assert compat_thinking({name: wrong}) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "label"),
+    [
+        (thinking("effort", True, None, "high"), "high"),
+        (thinking("effort", True), "effort"),
+        (thinking("enabled", True, 5, "high"), "enabled"),
+        (OFF, "off"),
+        (UNSENT, "provider_default"),
+    ],
+)
+def test_the_label_is_the_level_of_an_effort_else_the_mode(sent: Thinking, label: str) -> None:
+    assert sent.label == label
