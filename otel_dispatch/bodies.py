@@ -73,7 +73,7 @@ def hear_error(error: object, reply: Reply) -> None:
 def note_usage(kept: Usage, **told: object) -> None:
     """Keep what was *told* that is a count; what was not told again stays."""
     for name, value in told.items():
-        if (count := count_of(value)) is not None:
+        if value is not None and (count := count_of(value)) is not None:
             setattr(kept, name, count)
 
 

@@ -1,6 +1,9 @@
 """The record of a model call as it leaves: what is asked, where it goes, and where each value came from."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from .models import is_same_model
 from .origins import Known, provenance_of
@@ -8,16 +11,19 @@ from .pins import Pins
 from .providers import is_expected, is_known
 from .record import Dispatch, Endpoint, Request, Requested
 from .vocabulary import Kind, Mismatch
-from .wording import Words, words_of, words_of_request
+from .wording import words_of, words_of_request
 
 
 @lru_cache(256)
 def told_of(
     request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins, resend: int
-) -> tuple[Dispatch, Words]:
-    """The record of *request* and its words, which nobody may change: most calls of an agent differ in neither."""
+) -> tuple[Dispatch, Mapping[str, Any]]:
+    """The record of *request* and its words; most calls of an agent differ in neither, so they are kept.
+
+    The words cannot be written to: a host's sampler is given them, too.
+    """
     dispatch = dispatch_of(request, endpoint, known, requested, pins)
-    return dispatch, {**words_of(dispatch), **words_of_request(request, endpoint, resend)}
+    return dispatch, MappingProxyType({**words_of(dispatch), **words_of_request(request, endpoint, resend)})
 
 
 def dispatch_of(request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins) -> Dispatch:
@@ -40,7 +46,7 @@ def dispatch_of(request: Request, endpoint: Endpoint, known: Known, requested: R
 
 def mismatch_served(dispatch: Dispatch, asked: str | None, served: str | None) -> tuple[str, ...]:
     """The mismatches of *dispatch*, now that the model that *served* it is known."""
-    if served is None or asked is None or is_same_model(asked, served):
+    if served == asked or served is None or asked is None or is_same_model(asked, served):
         return dispatch.mismatch
     return tuple(sorted({*dispatch.mismatch, str(Mismatch.MODEL_SERVED)}))
 

@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -61,7 +62,7 @@ class Flight:
         now: Context,
         frame: Frame,
         request: Request,
-        told: tuple[Dispatch, Words],
+        told: tuple[Dispatch, Mapping[str, Any]],
         body: bytes,
     ) -> None:
         dispatch, words = told
@@ -82,19 +83,18 @@ class Flight:
                 span_name(dispatch),
                 context=context.parent_context(now),
                 kind=SpanKind.CLIENT,
-                # A copy: the words are shared with other calls, and a host's sampler may write into what it is given.
-                attributes=dict(words),
+                attributes=words,
                 start_time=self._start_ns,
             )
         for tally in frame.tallies:
             tally.began(dispatch)
         _open[id(self)] = self
 
-    @property
-    def context(self) -> Context:
-        """The context to send the request in: our span current, and marked so that no inner layer opens another."""
+    @guarded
+    def enter(self) -> Any:
+        """Make our span current while the request is sent, so that no inner layer opens another; give the token."""
         base = self._now if self._foreign is not None else trace.set_span_in_context(self.span, self._now)
-        return context.with_frame(context.IN_FLIGHT, base)
+        return context.attach(context.with_frame(context.IN_FLIGHT, base))
 
     @guarded
     def stream(self) -> None:
@@ -189,11 +189,11 @@ class Flight:
         if tools.counts():
             tools.count(self.dispatch, found)
             if foreign is None:
-                tools.time_call(self._words | words, self.reply.usage, (self._end_ns - self._start_ns) / 1e9)
+                tools.time_call({**self._words, **words}, self.reply.usage, (self._end_ns - self._start_ns) / 1e9)
         if is_wanted(tools):
             thinking = self.reply.thinking or self.dispatch.thinking
             dispatch = replace(self.dispatch, outcome=found, mismatch=self._mismatch(), thinking=thinking)
-            publish(tools, dispatch, self._words | words, span, self._start_ns, self._end_ns)
+            publish(tools, dispatch, {**self._words, **words}, span, self._start_ns, self._end_ns)
 
     def _mismatch(self) -> tuple[str, ...]:
         return mismatch_served(self.dispatch, self._request.model, self.reply.model)

@@ -1,5 +1,6 @@
 """Somebody else's inference span: found as the current one, and enriched while it is open."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -8,7 +9,6 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from . import attributes as a
-from .wording import Words
 
 _INFERENCES: Final = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
 _OURS: Final = frozenset(word for word in vars(a).values() if isinstance(word, str) and word.startswith(a.OURS))
@@ -27,7 +27,7 @@ class Foreign:
         self.span, self._attributes = span, attributes
         self._mine = _written.setdefault(span, set())
 
-    def write(self, words: Words) -> None:
+    def write(self, words: Mapping[str, Any]) -> None:
         """Write our facts; those of an earlier attempt on the same span give way."""
         if not self.span.is_recording():
             return
@@ -37,7 +37,7 @@ class Foreign:
         self._mine.update(fresh)
         self.span.set_attributes(fresh)
 
-    def renew(self, words: Words) -> None:
+    def renew(self, words: Mapping[str, Any]) -> None:
         """Write the facts of a new attempt, and take away what only the attempt before it said."""
         for name in self._mine - words.keys():
             _take_away(self.span, name)

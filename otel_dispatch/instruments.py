@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import _logs, metrics, trace
-from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
 from opentelemetry.metrics import Counter, Histogram
 from opentelemetry.trace import Span, Tracer
 
@@ -55,7 +55,6 @@ class Instruments:
             explicit_bucket_boundaries_advisory=_TOKEN_BUCKETS,
         )
         self._logger = _logs.get_logger(a.SCOPE, __version__, logger_provider=logger_provider, schema_url=a.SCHEMA_URL)
-        self._has_meter, self._has_logger = _is_real(meter_provider), _is_real(logger_provider)
         # A counter that was exported as 0 first makes its first event an increase that a rule can see.
         for kind in Kind:
             for name in Field:
@@ -63,15 +62,12 @@ class Instruments:
 
     def counts(self) -> bool:
         """Whether a meter provider takes what we count; the host may set one at any time."""
-        if not self._has_meter:
-            self._has_meter = _is_real(metrics.get_meter_provider())
-        return self._has_meter
+        # A proxy of the API; asking for the provider instead would look into os.environ on every call.
+        return getattr(self._calls, "_real_instrument", self._calls) is not None
 
     def tells(self) -> bool:
         """Whether a logger provider takes what we tell; the host may set one at any time."""
-        if not self._has_logger:
-            self._has_logger = _is_real(_logs.get_logger_provider())
-        return self._has_logger
+        return not isinstance(getattr(self._logger, "_logger", self._logger), NoOpLogger)
 
     def count(self, dispatch: Dispatch, outcome: Outcome) -> None:
         """Count *dispatch*, independent of whether its span is sampled."""
@@ -118,12 +114,6 @@ class Instruments:
         )
 
 
-def _is_real(provider: object) -> bool:
-    # The API's own providers are proxies and no-ops, for which no label need be made.
-    return provider is not None and not type(provider).__module__.startswith(_API)
-
-
-_API = ("opentelemetry.metrics", "opentelemetry._logs")
 _CLIENT_LABELS = (
     a.OPERATION,
     a.PROVIDER_NAME,

@@ -1,5 +1,6 @@
 """The record in words: as span attributes, as a metric's labels, and as harn's JSON line."""
 
+from operator import attrgetter
 from typing import Any
 
 from . import attributes as a
@@ -87,20 +88,9 @@ def words_of_request(request: Request, endpoint: Endpoint, resend: int) -> Words
 
 def words_of_reply(reply: Reply) -> Words:
     """The attributes that an answer tells."""
-    usage, words = reply.usage, Words()
-    _put(
-        words,
-        (
-            (a.RESPONSE_MODEL, reply.model),
-            (a.RESPONSE_ID, reply.id),
-            (a.RESPONSE_FINISH_REASONS, reply.finish or None),
-            (a.USAGE_INPUT, usage.input),
-            (a.USAGE_OUTPUT, usage.output),
-            (a.USAGE_CACHE_READ, usage.cache_read),
-            (a.USAGE_CACHE_WRITE, usage.cache_write),
-            (a.USAGE_REASONING, usage.reasoning),
-        ),
-    )
+    words = {name: value for name, value in zip(_REPLY, _told_by_reply(reply), strict=True) if value is not None}
+    if reply.finish:
+        words[a.RESPONSE_FINISH_REASONS] = reply.finish
     if reply.thinking is not None:
         words.update(_thinking(reply.thinking))
     return words
@@ -109,16 +99,29 @@ def words_of_reply(reply: Reply) -> Words:
 def words_of_outcome(outcome: Outcome) -> Words:
     """The attributes of what came back."""
     words: Words = {a.OUTCOME_KIND: str(outcome.kind)}
-    _put(
-        words,
-        (
-            (a.OUTCOME_CLASS, outcome.cls and str(outcome.cls)),
-            (a.OUTCOME_TOKENS, outcome.completion_tokens),
-            (a.OUTCOME_CONTENT_LEN, outcome.content_len),
-            (a.OUTCOME_EMPTY_RETRIES, outcome.empty_retries or None),
-        ),
-    )
+    if outcome.cls is not None:
+        words[a.OUTCOME_CLASS] = str(outcome.cls)
+    if outcome.completion_tokens is not None:
+        words[a.OUTCOME_TOKENS] = outcome.completion_tokens
+    if outcome.content_len is not None:
+        words[a.OUTCOME_CONTENT_LEN] = outcome.content_len
+    if outcome.empty_retries:
+        words[a.OUTCOME_EMPTY_RETRIES] = outcome.empty_retries
     return words
+
+
+_REPLY = (
+    a.RESPONSE_MODEL,
+    a.RESPONSE_ID,
+    a.USAGE_INPUT,
+    a.USAGE_OUTPUT,
+    a.USAGE_CACHE_READ,
+    a.USAGE_CACHE_WRITE,
+    a.USAGE_REASONING,
+)
+_told_by_reply = attrgetter(
+    "model", "id", "usage.input", "usage.output", "usage.cache_read", "usage.cache_write", "usage.reasoning"
+)
 
 
 def words_of_rollup(rollup: Rollup) -> Words:

@@ -1,10 +1,10 @@
 """Anthropic's Messages API: https://docs.anthropic.com/en/api/messages, as anthropic 2.11 sends and reads it."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
+from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
 from ..record import Reply, Request
 from ..thinking import anthropic_thinking, as_map
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
@@ -41,6 +41,19 @@ class _Event(Fields):
     error: Any = None
 
 
+class _TextDelta(msgspec.Struct):
+    type: Literal["text_delta"]
+    text: str
+
+
+class _TextEvent(msgspec.Struct):
+    """The event that most of a stream consists of; any other is refused and read in full."""
+
+    type: Literal["content_block_delta"]
+    delta: _TextDelta
+
+
+_text_event = msgspec.json.Decoder(_TextEvent)
 _request = msgspec.json.Decoder(_Request)
 _message = msgspec.json.Decoder(_Message)
 _event = msgspec.json.Decoder(_Event)
@@ -74,13 +87,17 @@ def read_reply(body: bytes, reply: Reply) -> None:
         _read_head(message.id, message.model, reply)
         for block in maps_in(message.content):
             _read_block(block, reply)
-        reply.stop(text_of(message.stop_reason))
+        reply.stop(message.stop_reason)
         _read_usage(message.usage, reply)
 
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one stream event says. The output tokens of ``message_start`` are a placeholder, so they do not count."""
-    event = decode(_event, data)
+    try:
+        reply.say(_text_event.decode(data).delta.text)
+        return
+    except UNREADABLE:
+        event = decode(_event, data)
     if event is None:
         return
     if event.type == "content_block_delta":
@@ -88,7 +105,7 @@ def read_event(data: bytes, reply: Reply) -> None:
     elif event.type == "content_block_start":
         _read_block(as_map(event.content_block), reply)
     elif event.type == "message_delta":
-        reply.stop(text_of(as_map(event.delta).get("stop_reason")))
+        reply.stop(as_map(event.delta).get("stop_reason"))
         _read_usage(event.usage, reply)
     elif event.type == "message_start":
         message = as_map(event.message)

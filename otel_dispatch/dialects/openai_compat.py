@@ -150,20 +150,23 @@ def _read(completion: _Completion, part: str, reply: Reply) -> None:
     reply.model = reply.model or text_of(completion.model)
     for choice in maps_in(completion.choices):
         message = as_map(choice.get(part))
-        _read_content(message.get("content"), reply)
+        content = message.get("content")
+        if isinstance(content, str):
+            reply.say(content)
+        elif content is not None:
+            _read_parts(content, reply)
         if not reply.committed and (named := _COMMITMENTS & message.keys()):
             reply.committed = any(is_given(message[name]) for name in named)
-        finish = text_of(choice.get("finish_reason"))
-        reply.stop(finish)
-        if finish in _FAILURES or is_given(choice.get("error")):
-            hear_error(choice.get("error") or {"code": finish}, reply)
+        finish, error = choice.get("finish_reason"), choice.get("error")
+        if finish is not None:
+            reply.stop(finish)
+        if is_given(error) or (isinstance(finish, str) and finish in _FAILURES):
+            hear_error(error or {"code": finish}, reply)
     if completion.usage is not None:
         _read_usage(as_map(completion.usage), reply)
 
 
-def _read_content(content: object, reply: Reply) -> None:
-    if isinstance(content, str):
-        reply.say(content)
+def _read_parts(content: object, reply: Reply) -> None:
     for part in maps_in(content):
         text = part.get("text")
         if part.get("type", "text") != "text":
@@ -178,11 +181,12 @@ def _read_usage(usage: Any, reply: Reply) -> None:
         reply.usage,
         input=usage.get("prompt_tokens"),
         output=usage.get("completion_tokens"),
-        cache_read=usage.get("prompt_cache_hit_tokens"),  # DeepSeek's
+        cache_read=prompt.get("cached_tokens"),
         cache_write=prompt.get("cache_write_tokens"),
         reasoning=completion.get("reasoning_tokens"),
     )
-    note_usage(reply.usage, cache_read=prompt.get("cached_tokens"))
+    if reply.usage.cache_read is None:
+        note_usage(reply.usage, cache_read=usage.get("prompt_cache_hit_tokens"))  # DeepSeek's
 
 
 def _is_error(completion: _Completion) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from .. import context
 from ..dialects import Dialect, dialect_at
 from ..emit import Flight, take_off
-from ..guard import guarded, swallow
+from ..guard import guarded
 from ..hearing import Hearing, as_is
 from ..instruments import is_armed
 from ..keeper import keeper
@@ -28,10 +28,10 @@ def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dic
     """Watch a synchronous send."""
     request = args[0] if args else kwargs.get("request")
     dialect = _dialect_of(request)
-    begun = _take_off(dialect, request) if dialect is not None else None
-    if dialect is None or begun is None:
+    flight = _take_off(dialect, request) if dialect is not None else None
+    if dialect is None or flight is None:
         return wrapped(*args, **kwargs)
-    flight, token = begun
+    token = flight.enter()
     try:
         response = wrapped(*args, **kwargs)
     except BaseException as error:
@@ -53,10 +53,10 @@ def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: di
 async def _asend(
     dialect: Dialect, request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    begun = _take_off(dialect, request)
-    if begun is None:
+    flight = _take_off(dialect, request)
+    if flight is None:
         return await wrapped(*args, **kwargs)
-    flight, token = begun
+    token = flight.enter()
     try:
         response = await wrapped(*args, **kwargs)
     except BaseException as error:
@@ -81,7 +81,7 @@ def _path_of(raw_path: bytes) -> str:
 
 
 @guarded
-def _take_off(dialect: Dialect, request: Any) -> tuple[Flight, Any] | None:
+def _take_off(dialect: Dialect, request: Any) -> Flight | None:
     body = _body_of(request)
     asked = dialect.request(body)
     if asked is None:
@@ -89,8 +89,7 @@ def _take_off(dialect: Dialect, request: Any) -> tuple[Flight, Any] | None:
     url, retries = request.url, request.headers.get(_RETRY_COUNT, "")
     port = url.port or _DEFAULT_PORTS.get(url.scheme)
     endpoint = endpoint_at(url.raw_host.decode("ascii"), port)
-    flight = take_off(asked, endpoint, body, int(retries) if retries.isdecimal() else 0)
-    return None if flight is None else (flight, swallow("httpx.send", _enter, flight))
+    return take_off(asked, endpoint, body, int(retries) if retries.isdecimal() else 0)
 
 
 def _body_of(request: Any) -> bytes:
@@ -100,10 +99,6 @@ def _body_of(request: Any) -> bytes:
         # A body that is sent from a generator cannot be read without taking it from the host.
         return b""
     return content if isinstance(content, bytes) else b""
-
-
-def _enter(flight: Flight) -> Any:
-    return context.attach(flight.context)
 
 
 @guarded
