@@ -11,6 +11,8 @@ from .sse import Lines
 LIMIT = 32 * 1024 * 1024
 """The most bytes of a whole body that comes in pieces that are kept to be read; of a larger one nothing is told."""
 
+_EVENTS = (b"data:", b"event:")
+
 
 class Hearing:
     """Listens to the decoded body of one answer, whole or in pieces."""
@@ -26,7 +28,7 @@ class Hearing:
 
     def whole(self, body: bytes) -> None:
         """Hear a body that is all there; may raise what a fault of ours raises."""
-        if self._lines is None:
+        if self._lines is None and not body.startswith(_EVENTS):
             self._dialect.reply(body, self.flight.reply)
             self.flight.arrive()
         else:
@@ -39,6 +41,9 @@ class Hearing:
         if self._size < 0:
             self._size = 0
             self.flight.first_byte()
+            if self._lines is None and chunk.startswith(_EVENTS):
+                # Some servers stream events under no content type, or a wrong one.
+                self._lines = Lines()
         if self._lines is None:
             self._keep(chunk)
             return

@@ -482,3 +482,19 @@ def test_suppression_is_honoured(told: Told, provider: Provider, key: str) -> No
     finally:
         otel.detach(token)
     assert told.spans() == []
+
+
+@pytest.mark.parametrize("content_type", ["Text/Event-Stream", "application/json", "application/octet-stream"])
+def test_a_stream_under_a_wrong_content_type_is_heard_as_what_it_is(
+    told: Told, provider: Provider, content_type: str
+) -> None:
+    stream = wire.chat_stream(["a", "bc"], model="m")
+    provider.script(wire.Answer(headers={"content-type": content_type}, chunks=stream.chunks))
+    with (
+        httpx2.Client() as client,
+        client.stream("POST", f"{provider.url}/v1/chat/completions", json={"model": "m", "stream": True}) as response,
+    ):
+        response.read()
+    attributes = told.only().attributes or {}
+    assert attributes["dispatch.outcome.kind"] == "served"
+    assert attributes["dispatch.outcome.content_len"] == 3
