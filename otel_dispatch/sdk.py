@@ -211,15 +211,20 @@ def _protocol(signal: str) -> str:
 
 
 class _Undelivered(logging.Handler):
-    """Says once, in our words, that spans do not arrive, where the exporters would print a line a batch."""
+    """Says once, in our words, that spans do not arrive, where the exporters would print a line a batch.
+
+    Metrics and logs are not spoken of: Jaeger takes spans alone, and that is no fault.
+    """
 
     def __init__(self, target: str) -> None:
         super().__init__(logging.WARNING)
         self._target = target
 
-    def emit(self, _: logging.LogRecord) -> None:
-        if once("undelivered"):
-            log.warning("Nobody takes our spans at %s; they are lost. `otel-dispatch doctor` tells more.", self._target)
+    def emit(self, record: logging.LogRecord) -> None:
+        # The HTTP exporters have a logger each; the gRPC ones share one and name the signal in their message.
+        about = f"{record.name} {record.args}"
+        if "trace" in about and once("undelivered"):
+            log.warning("Our spans do not arrive at %s; `otel-dispatch doctor` tells more.", self._target)
 
 
 def _quiet(target: str) -> None:

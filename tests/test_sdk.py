@@ -1,5 +1,6 @@
 """What the environment makes of the SDK where the host has set up nothing."""
 
+import logging
 import os
 import sys
 
@@ -57,3 +58,23 @@ def test_where_spans_go_is_told_without_secrets(
 )
 def test_a_program_without_a_service_name_goes_by_its_own(argv: list[str], name: str) -> None:
     assert sdk.service_name(argv).split(".")[0] == name
+
+
+@pytest.mark.parametrize(
+    ("logger", "message", "args", "is_told"),
+    [
+        ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "Failed to export", (), True),
+        ("opentelemetry.exporter.otlp.proto.http.metric_exporter", "Failed to export, code: %s", (404,), False),
+        ("opentelemetry.exporter.otlp.proto.http._log_exporter", "Failed to export", (), False),
+        ("opentelemetry.exporter.otlp.proto.grpc.exporter", "Failed to export %s to %s", ("traces", "h"), True),
+        ("opentelemetry.exporter.otlp.proto.grpc.exporter", "Failed to export %s to %s", ("logs", "h"), False),
+    ],
+)
+def test_a_backend_that_takes_spans_alone_is_no_fault(
+    logger: str, message: str, args: tuple[object, ...], is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = logging.LogRecord(logger, logging.ERROR, "", 0, message, args, None)
+    for _ in range(2):
+        sdk._Undelivered("http://h").handle(record)
+    said = ["Our spans do not arrive at http://h; `otel-dispatch doctor` tells more."] if is_told else []
+    assert [r.getMessage() for r in caplog.records] == said
