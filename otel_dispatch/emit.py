@@ -106,9 +106,8 @@ class Flight:
         """Note that the first piece of the answer has come."""
         self._first_ns = time.time_ns()
 
-    @guarded
     def arrive(self) -> None:
-        """End it as the answer heard so far says."""
+        """End it as the answer heard so far says; may raise what a fault of ours raises, so call it from a guard."""
         reply = self.reply
         if self.status is not None and self.status >= 300:
             found = outcome.outcome_of_status(self.status, reply.code)
@@ -226,7 +225,8 @@ def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> 
     tools = instruments()
     if tools is None:
         return None
-    keeper.wake()
+    if not keeper.is_awake:
+        keeper.wake()
     told = told_of(request, endpoint, frame.known, frame.requested, pins(), resend)
     return Flight(tools, now, frame, request, told, body)
 

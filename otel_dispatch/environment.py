@@ -12,6 +12,16 @@ def held(name: str) -> str:
     return os.environ.get(name, "") if name in present or _raw(name) in present else ""
 
 
+def any_held(wanted: frozenset[Any]) -> bool:
+    """Whether any variable is set whose name, as `both` gives it, is in *wanted*."""
+    return not wanted.isdisjoint(names())
+
+
+def both(*wanted: str) -> frozenset[Any]:
+    """Each of the names *wanted* as str and as bytes."""
+    return frozenset(wanted) | frozenset(map(os.fsencode, wanted))
+
+
 def names() -> KeysView[Any]:
     """The names of all variables, as str or as bytes, whichever the platform keeps."""
     # os.environ decodes every name that it is asked for; its store, where it has one, holds them as they are.

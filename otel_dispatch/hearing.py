@@ -19,12 +19,11 @@ class Hearing:
 
     __slots__ = ("_body", "_dialect", "_lines", "_size", "flight")
 
-    def __init__(self, flight: Flight, dialect: Dialect, status: int, content_type: str) -> None:
+    def __init__(self, flight: Flight, dialect: Dialect, content_type: str) -> None:
         self.flight, self._dialect = flight, dialect
-        self._lines = Lines() if content_type.startswith("text/event-stream") else None
+        self._lines = Lines() if content_type.lower().startswith("text/event-stream") else None
         self._body: list[bytes] = []
         self._size = -1
-        flight.status = status
 
     def whole(self, body: bytes) -> None:
         """Hear a body that is all there; may raise what a fault of ours raises."""

@@ -44,6 +44,11 @@ class Keeper:
                         if self.on_start is not None:
                             swallow("keeper", self.on_start)
 
+    @property
+    def is_awake(self) -> bool:
+        """Whether the thread has been started in this process."""
+        return self._thread is not None
+
     def soon(self, job: Job) -> None:
         """Run *job* as soon as the thread is free; safe to call from a finaliser."""
         self._inbox.put((0.0, job))

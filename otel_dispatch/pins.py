@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from . import environment
-from .environment import held
+from .environment import any_held, both, held
 from .providers import host_of, is_url
 
 _PINS: Final = "DISPATCH_OTEL_PINS"
@@ -54,6 +54,8 @@ class Pins:
 
 def pins() -> Pins:
     """The pins of the environment as it is now."""
+    if not any_held(_WATCHED):
+        return _NO_PINS
     listed = _listed(held(_PINS))
     names = _wanted(listed)
     present = names.keys() & environment.names()
@@ -74,6 +76,7 @@ def _listed(names: str) -> frozenset[str]:
 
 
 _NO_PINS: Final = Pins()
+_WATCHED: Final = both(_PINS, *_MODEL_PINS, *_URL_PINS)
 
 
 @lru_cache(64)

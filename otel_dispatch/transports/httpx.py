@@ -103,12 +103,14 @@ def _body_of(request: Any) -> bytes:
 
 @guarded
 def _arrive(flight: Flight, dialect: Dialect, response: Any, *, is_async: bool) -> None:
-    is_whole = response.is_stream_consumed
-    body = response.content if is_whole else b""
-    # What begins like JSON is no event stream, so the header need not be asked.
-    kind = "" if body[:1] == b"{" else response.headers.get("content-type", "").lower()
-    hearing = Hearing(flight, dialect, response.status_code, kind)
-    if is_whole:
+    flight.status = response.status_code
+    body = response.content if response.is_stream_consumed else None
+    if body is not None and body[:1] == b"{":
+        dialect.reply(body, flight.reply)
+        flight.arrive()
+        return
+    hearing = Hearing(flight, dialect, response.headers.get("content-type", ""))
+    if body is not None:
         hearing.whole(body)
     else:
         flight.stream()

@@ -34,7 +34,8 @@ class Landing:
 def hear(dialect: Dialect, pieces: Iterable[bytes], content_type: str = STREAM, status: int = 200) -> Landing:
     """Hear *pieces* to their end."""
     landing: Any = Landing()
-    hearing = Hearing(landing, dialect, status, content_type)
+    landing.status = status
+    hearing = Hearing(landing, dialect, content_type)
     for piece in pieces:
         hearing.piece(piece)
     hearing.end()
