@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from . import context, outcome
 from .context import Frame
 from .departure import mismatch_served, told_of
 from .foreign import Foreign, foreign_inference
-from .guard import guarded
+from .guard import guarded, succeeds
 from .instruments import Instruments, instruments
 from .keeper import keeper
 from .pins import pins
@@ -27,6 +27,8 @@ from .wording import Words, span_name, words_of_outcome, words_of_reply
 HOLD_SECONDS: Final = 10.0
 """How long an empty attempt waits for an identical later one."""
 
+Told = tuple[Dispatch, Mapping[str, Any]]
+
 _ERROR = Status(StatusCode.ERROR)
 _open: dict[int, "Flight"] = {}
 
@@ -34,42 +36,14 @@ _open: dict[int, "Flight"] = {}
 class Flight:
     """One model call between its request and the end of its answer; every method is safe to call twice."""
 
-    __slots__ = (
-        "_end_ns",
-        "_error_type",
-        "_first_ns",
-        "_foreign",
-        "_frame",
-        "_landed",
-        "_latch",
-        "_now",
-        "_outcome",
-        "_request",
-        "_start_ns",
-        "_tools",
-        "_words",
-        "body",
-        "dispatch",
-        "empty_retries",
-        "reply",
-        "span",
-        "status",
-    )
-
     def __init__(
-        self,
-        tools: Instruments,
-        now: Context,
-        frame: Frame,
-        request: Request,
-        told: tuple[Dispatch, Mapping[str, Any]],
-        body: bytes,
+        self, tools: Instruments, now: Context, frame: Frame, request: Request, told: Told, body: bytes
     ) -> None:
         dispatch, words = told
         self._tools, self._now, self._frame, self._request, self._words = tools, now, frame, request, words
-        self._latch, self._landed = threading.Lock(), threading.Lock()
+        self._latch = threading.Lock()
         self._start_ns, self._first_ns, self._end_ns = time.time_ns(), 0, 0
-        self._outcome: Outcome | None = None
+        self._held: list[Outcome] = []
         self._error_type: str | None = None
         self.dispatch, self.body, self.reply = dispatch, body, Reply()
         self.status: int | None = None
@@ -106,8 +80,35 @@ class Flight:
         """Note that the first piece of the answer has come."""
         self._first_ns = time.time_ns()
 
+    def read(self, reader: Callable[[bytes, Reply], None], data: bytes) -> None:
+        """Have a dialect's *reader* hear *data*; where it fails, what was said is not known, and the call goes on."""
+        if not succeeds(reader, data, self.reply):
+            self.reply.unread = True
+
     def arrive(self) -> None:
-        """End it as the answer heard so far says; may raise what a fault of ours raises, so call it from a guard."""
+        """End it as the answer heard so far says."""
+        self._surely(self._arrive)
+
+    def fail(self, error: BaseException) -> None:
+        """End it as *error*, which stopped it, says."""
+        self._surely(self._fail, error)
+
+    def abandon(self) -> None:
+        """End it because nobody listens any more; an answer whose finish was heard is whole all the same."""
+        is_whole = self.reply.finish or self.reply.done or self.reply.failed
+        self._surely(*((self._arrive,) if is_whole else (self._stop, outcome.ABANDONED)))
+
+    def lose(self) -> None:
+        """End it after a fault of ours, with what has been said of it and no more."""
+        _open.pop(id(self), None)
+        if self._foreign is None and self.span.is_recording():
+            self.span.end()
+
+    def _surely(self, end: Callable[..., None], *args: object) -> None:
+        if not succeeds(end, *args):
+            succeeds(self.lose)
+
+    def _arrive(self) -> None:
         reply = self.reply
         if self.status is not None and self.status >= 300:
             found = outcome.outcome_of_status(self.status, reply.code)
@@ -117,37 +118,34 @@ class Flight:
             self._error_type = outcome.error_type_of(found, None, self.status, reply.code)
         self._end(found)
 
-    @guarded
-    def fail(self, error: BaseException) -> None:
-        """End it as *error*, which stopped it, says."""
+    def _fail(self, error: BaseException) -> None:
         found = outcome.outcome_of_exception(error)
         if found.kind is OutcomeKind.CANCELLED:
-            return self._stop(found)
+            self._stop(found)
+            return
         self._error_type = outcome.error_type_of(found, error, None, None)
-        return self._end(found)
-
-    @guarded
-    def abandon(self) -> None:
-        """End it because nobody listens any more; an answer whose finish was heard is whole all the same."""
-        if self.reply.finish or self.reply.done or self.reply.failed:
-            return self.arrive()
-        return self._stop(outcome.ABANDONED)
+        self._end(found)
 
     @guarded
     def supersede(self) -> None:
         """End an empty attempt that is held back as replaced by a later one."""
-        if self._outcome is not None:
-            held, self._outcome = self._outcome, None
+        if (held := self._let_go()) is not None:
             self._land(Outcome(OutcomeKind.SUPERSEDED, None, held.completion_tokens, 0, held.empty_retries))
 
     @guarded
     def settle(self) -> None:
         """End an empty attempt that is held back as terminal."""
-        held, self._outcome = self._outcome, None
-        if held is not None:
+        if (held := self._let_go()) is not None:
             if self._frame.room is not None:
                 self._frame.room.release(self)
             self._land(held)
+
+    def _let_go(self) -> Outcome | None:
+        # The deadline, a later attempt and the scope's end race for it, each on a thread of its own.
+        try:
+            return self._held.pop()
+        except IndexError:
+            return None
 
     def _stop(self, found: Outcome) -> None:
         heard = self.reply
@@ -159,40 +157,47 @@ class Flight:
         self._end_ns = time.time_ns()
         room = self._frame.room
         if found.kind is OutcomeKind.EMPTY_TERMINAL and room is not None:
-            self._outcome = found
+            self._held.append(found)
             if self._foreign is not None:
                 # Its owner ends it now, before it can be known whether a later attempt replaces this one.
                 self._foreign.write(self._final_words(found))
             if room.hold(self):
                 keeper.later(HOLD_SECONDS, self.settle)
                 return
-            self._outcome = None
+            self._held.clear()
         self._land(found)
 
     def _land(self, found: Outcome) -> None:
-        if not self._landed.acquire(blocking=False):
-            return
         _open.pop(id(self), None)
-        words = self._final_words(found)
-        span, foreign = self.span, self._foreign
-        if foreign is not None:
-            foreign.write(words)
-        else:
-            span.set_attributes(words)
-            if found.kind in FAILED:
-                span.set_status(_ERROR)
-            span.end(end_time=self._end_ns)
+        words: Words = {}
+        try:
+            words = self._final_words(found)
+            self._close(words, found)
+        finally:
+            if self._foreign is None:
+                self.span.end(end_time=self._end_ns)
+        self._tell(words, found)
+
+    def _close(self, words: Words, found: Outcome) -> None:
+        if self._foreign is not None:
+            self._foreign.write(words)
+            return
+        self.span.set_attributes(words)
+        if found.kind in FAILED:
+            self.span.set_status(_ERROR)
+
+    def _tell(self, words: Words, found: Outcome) -> None:
         for tally in self._frame.tallies:
             tally.ended(found, self.reply.usage.output)
         tools = self._tools
         if tools.counts():
             tools.count(self.dispatch, found)
-            if foreign is None:
+            if self._foreign is None:
                 tools.time_call({**self._words, **words}, self.reply.usage, (self._end_ns - self._start_ns) / 1e9)
         if is_wanted(tools):
             thinking = self.reply.thinking or self.dispatch.thinking
             dispatch = replace(self.dispatch, outcome=found, mismatch=self._mismatch(), thinking=thinking)
-            publish(tools, dispatch, {**self._words, **words}, span, self._start_ns, self._end_ns)
+            publish(tools, dispatch, {**self._words, **words}, self.span, self._start_ns, self._end_ns)
 
     def _mismatch(self) -> tuple[str, ...]:
         return mismatch_served(self.dispatch, self._request.model, self.reply.model)

@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from . import attributes as a
 from . import context, outcome
-from .guard import guarded, swallow
+from .guard import succeeds, swallow
 from .instruments import instruments
 from .keeper import keeper
 from .publish import publish
@@ -92,30 +92,29 @@ class Run:
         )
         self.context = context.with_frame(inner, trace.set_span_in_context(self.span))
 
-    @guarded
     def end(self, error: BaseException | None = None, end_ns: int = 0) -> None:
         """End it: as *error* says, else as the calls below agree, else served."""
         if self._ended:
             return
         self._ended = True
-        self._room.close()
         end_ns = end_ns or time.time_ns()
+        succeeds(self._end, error, end_ns)
+        if self.span.is_recording():
+            # A fault of ours came before its end: what was known at the start stands.
+            succeeds(self.span.end, end_ns)
+
+    def _end(self, error: BaseException | None, end_ns: int) -> None:
+        self._room.close()
         found = outcome.outcome_of_exception(error) if error is not None else _agreed_outcome(self._tally)
         rollup = self._tally.rollup()
         dispatch = _agreed(self._dispatch, self._tally)
         dispatch = replace(dispatch, outcome=_with_tokens(found, self._tally), rollup=rollup)
-        words = {
-            **words_of(dispatch),
-            **words_of_outcome(dispatch.outcome or found),
-            **words_of_rollup(rollup),
-        }
-        if error is not None and found.kind in FAILED:
-            words[a.ERROR_TYPE] = outcome.error_type_of(found, error, None, None)
-        elif found.kind in FAILED:
-            words[a.ERROR_TYPE] = str(found.cls or found.kind)
-        self.span.set_attributes(words)
+        words = {**words_of(dispatch), **words_of_outcome(dispatch.outcome or found), **words_of_rollup(rollup)}
         if found.kind in FAILED:
+            by_error = error and outcome.error_type_of(found, error, None, None)
+            words[a.ERROR_TYPE] = by_error or str(found.cls or found.kind)
             self.span.set_status(Status(StatusCode.ERROR))
+        self.span.set_attributes(words)
         self.span.end(end_time=end_ns)
         self._tools.count(dispatch, found)
         self._tools.time_run(dispatch, found, (end_ns - self._start_ns) / 1e9)

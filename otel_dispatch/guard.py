@@ -49,6 +49,16 @@ def swallow(place: str, function: Callable[..., R], *args: Any, **kwargs: Any) -
         return None
 
 
+def succeeds(function: Callable[..., object], *args: Any) -> bool:
+    """Call *function*; give whether it did not raise, and report once if it did."""
+    try:
+        function(*args)
+    except Exception as error:
+        _report_safely(f"{function.__module__}.{function.__qualname__}", error)
+        return False
+    return True
+
+
 def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
     """Make *function* unable to raise an ``Exception``: it then gives None, and the fault is reported once."""
     place = f"{function.__module__}.{function.__qualname__}"

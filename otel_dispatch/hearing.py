@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from .dialects import Dialect
 from .emit import Flight
-from .guard import guarded
+from .guard import guarded, succeeds
 from .sse import Lines
 
 LIMIT = 32 * 1024 * 1024
@@ -28,15 +28,18 @@ class Hearing:
     def whole(self, body: bytes) -> None:
         """Hear a body that is all there; may raise what a fault of ours raises."""
         if self._lines is None and not body.startswith(_EVENTS):
-            self._dialect.reply(body, self.flight.reply)
+            self.flight.read(self._dialect.reply, body)
             self.flight.arrive()
         else:
             self.piece(body)
             self.end()
 
-    @guarded
     def piece(self, chunk: bytes) -> None:
         """Hear one piece; the piece that carries the end of the answer ends the flight before the host has it."""
+        if not succeeds(self._hear, chunk):
+            self.flight.reply.unread = True
+
+    def _hear(self, chunk: bytes) -> None:
         if self._size < 0:
             self._size = 0
             self.flight.first_byte()
@@ -58,10 +61,10 @@ class Hearing:
         reply = self.flight.reply
         if self._lines is None:
             if self._size <= LIMIT:
-                self._dialect.reply(b"".join(self._body), reply)
+                self.flight.read(self._dialect.reply, b"".join(self._body))
         else:
             for data in self._lines.end():
-                self._dialect.event(data, reply)
+                self.flight.read(self._dialect.event, data)
             reply.unread |= self._lines.overrun
             reply.malformed = not (reply.done or reply.finish or reply.unread)
         self._body = []

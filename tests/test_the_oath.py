@@ -18,7 +18,7 @@ import wrapt
 from opentelemetry.sdk import trace as sdk_trace
 
 import otel_dispatch
-from otel_dispatch import context, departure, dialects, emit, hearing, instruments, patch, transports, wording
+from otel_dispatch import context, departure, dialects, emit, entry, hearing, instruments, patch, transports, wording
 from otel_dispatch.demo import provider as wire
 from otel_dispatch.demo.provider import Provider
 from otel_dispatch.dialects import Dialect
@@ -234,7 +234,65 @@ def test_a_fault_of_ours_leaves_every_call_as_it_was(
         FAULTS[fault](patcher)
         assert run_all(library) == plain
     assert faults.seen, "the fault was not provoked"
+    assert not emit._open, "a span is left open"
     assert {type(error) for _, error in faults.seen} <= {ZeroDivisionError, AttributeError}
+
+
+ENTRY_FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "arguments": raising(entry, "_arguments"),
+    "names": raising(entry, "_names"),
+    "attributes": raising(entry, "words_of"),
+    "attributes at end": raising(entry, "words_of_rollup"),
+    "agreement": raising(entry, "_agreed"),
+    "publishing": raising(entry, "publish"),
+    "span start": raising(sdk_trace.Tracer, "start_span"),
+    "span attributes": raising(sdk_trace.Span, "set_attributes"),
+    "counting": raising(instruments.Instruments, "count"),
+}
+
+
+@pytest.mark.parametrize("fault", ENTRY_FAULTS)
+def test_a_fault_of_ours_leaves_every_kind_of_entry_as_it_was(
+    fault: str, told: Told, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults.expect()
+    error = KeyError("the host's own")
+
+    @otel_dispatch.entry_point("run_skill", name="s")
+    def plain(x: int) -> int:
+        return x
+
+    @otel_dispatch.entry_point("run_skill", name="s")
+    async def coroutine(x: int) -> int:
+        return x
+
+    @otel_dispatch.entry_point("agent", name="s")
+    def generator(x: int) -> Any:
+        yield x
+
+    @otel_dispatch.entry_point("agent", name="s")
+    async def async_generator(x: int) -> Any:
+        yield x
+
+    @otel_dispatch.entry_point("run_skill", name="s")
+    def failing(x: int) -> int:
+        raise error
+
+    async def listed() -> list[int]:
+        return [x async for x in async_generator(4)]
+
+    with monkeypatch.context() as patcher:
+        ENTRY_FAULTS[fault](patcher)
+        assert plain(1) == 1
+        assert asyncio.run(coroutine(2)) == 2
+        assert list(generator(3)) == [3]
+        assert asyncio.run(listed()) == [4]
+        with pytest.raises(KeyError) as caught:
+            failing(5)
+        assert caught.value is error
+    assert faults.seen
+    started = 0 if fault in ("arguments", "names", "attributes", "span start") else 5
+    assert len(told.spans()) == started
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])

@@ -8,7 +8,7 @@ from typing import Any
 from .. import context
 from ..dialects import Dialect, dialect_at
 from ..emit import Flight, take_off
-from ..guard import guarded
+from ..guard import guarded, succeeds
 from ..hearing import Hearing, as_is
 from ..instruments import is_armed
 from ..keeper import keeper
@@ -39,7 +39,8 @@ def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dic
         raise
     finally:
         context.detach(token)
-    _arrive(flight, dialect, response, is_async=False)
+    if not succeeds(_arrive, flight, dialect, response, False):
+        flight.lose()
     return response
 
 
@@ -64,7 +65,8 @@ async def _asend(
         raise
     finally:
         context.detach(token)
-    _arrive(flight, dialect, response, is_async=True)
+    if not succeeds(_arrive, flight, dialect, response, True):
+        flight.lose()
     return response
 
 
@@ -101,12 +103,11 @@ def _body_of(request: Any) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-@guarded
-def _arrive(flight: Flight, dialect: Dialect, response: Any, *, is_async: bool) -> None:
+def _arrive(flight: Flight, dialect: Dialect, response: Any, is_async: bool) -> None:
     flight.status = response.status_code
     body = response.content if response.is_stream_consumed else None
     if body is not None and body[:1] == b"{":
-        dialect.reply(body, flight.reply)
+        flight.read(dialect.reply, body)
         flight.arrive()
         return
     hearing = Hearing(flight, dialect, response.headers.get("content-type", ""))

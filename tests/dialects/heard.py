@@ -1,7 +1,7 @@
 """An answer as it is heard on its way to the host, and what it said."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +23,10 @@ class Landing:
 
     def first_byte(self) -> None:
         """Hear that it begins."""
+
+    def read(self, reader: Callable[[bytes, Reply], None], data: bytes) -> None:
+        """Have *reader* hear *data*."""
+        reader(data, self.reply)
 
     def arrive(self) -> None:
         """Keep the first outcome, as a flight does."""
