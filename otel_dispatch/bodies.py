@@ -20,7 +20,7 @@ UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 _WORD = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
-class Fields(msgspec.Struct):
+class Fields(msgspec.Struct, gc=False):
     """Base of the structs that name the top-level fields a reader wants; all others are skipped, not built.
 
     Every field is ``Any`` or ``Raw`` and has a default, so that one of a wrong type loses no other.

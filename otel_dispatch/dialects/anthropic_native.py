@@ -41,12 +41,12 @@ class _Event(Fields):
     error: Any = None
 
 
-class _TextDelta(msgspec.Struct):
+class _TextDelta(msgspec.Struct, gc=False):
     type: Literal["text_delta"]
     text: str
 
 
-class _TextEvent(msgspec.Struct):
+class _TextEvent(msgspec.Struct, gc=False):
     """The event that most of a stream consists of; any other is refused and read in full."""
 
     type: Literal["content_block_delta"]

@@ -57,19 +57,19 @@ class _Completion(Fields):
     type: Any = None
 
 
-class _PlainDelta(msgspec.Struct, forbid_unknown_fields=True):
+class _PlainDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     content: str = ""
     role: Any = None
     refusal: None = None
 
 
-class _PlainChoice(msgspec.Struct):
+class _PlainChoice(msgspec.Struct, gc=False):
     delta: _PlainDelta
     finish_reason: None = None
     error: None = None
 
 
-class _PlainChunk(msgspec.Struct):
+class _PlainChunk(msgspec.Struct, gc=False):
     """The chunk that most of a stream consists of: text and nothing else; any other is refused and read in full."""
 
     choices: list[_PlainChoice]
