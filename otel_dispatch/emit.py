@@ -100,6 +100,7 @@ class Flight:
 
     def lose(self) -> None:
         """End it after a fault of ours, with what has been said of it and no more."""
+        self._latch.acquire(blocking=False)
         _open.pop(id(self), None)
         if self._foreign is None and self.span.is_recording():
             self.span.end()
