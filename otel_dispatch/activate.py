@@ -46,13 +46,11 @@ def uninstrument() -> None:
 
 
 def _instrument() -> None:
-    from . import baton, emit, hosts, instruments, patch, transports
+    from . import baton, hosts, instruments, patch, transports
     from .seam import Seam
 
     baton.receive(os.environ)
     instruments.arm(_prepare)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=emit.forget_all)
     for seam in (*transports.seams(), *hosts.seams()):
         patch.install(seam)
     # The first span that anybody starts without a provider is the last moment to set one up.
@@ -61,12 +59,12 @@ def _instrument() -> None:
 
 
 def _uninstrument() -> None:
-    from . import emit, hosts, instruments, patch
+    from . import aloft, hosts, instruments, patch
     from .keeper import keeper
 
     patch.remove_all()
     hosts.stop()
-    emit.land_all()
+    aloft.end_all()
     instruments.arm(None)
     atexit.unregister(_at_exit)
     if _owned is not None:
@@ -75,8 +73,8 @@ def _uninstrument() -> None:
 
 def _prepare() -> "Instruments":
     global _owned
-    from . import hosts, sdk
-    from .instruments import Instruments
+    from . import hosts, recordfile, sdk
+    from .instruments import Instruments, record_file
     from .keeper import keeper
 
     if not _given and _owned is None and not sdk.is_provided():
@@ -86,6 +84,8 @@ def _prepare() -> "Instruments":
     # Registered now, so that it runs before the exit handlers of a provider that the host made earlier.
     atexit.register(_at_exit)
     hosts.report_missing()
+    if path := record_file():
+        recordfile.append(path, None)
     return Instruments(**_given)
 
 
@@ -105,9 +105,9 @@ def _on_keeper() -> None:
 
 
 def _at_exit() -> None:
-    from . import emit
+    from . import aloft
     from .keeper import keeper
 
-    swallow("exit", emit.land_all)
+    swallow("exit", aloft.end_all)
     if _owned is not None:
         keeper.finish(_owned.close, EXIT_SECONDS)

@@ -10,8 +10,8 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from . import aloft, context, outcome
 from . import attributes as a
-from . import context, outcome
 from .context import Frame
 from .departure import mismatch_served, told_of
 from .foreign import Foreign, foreign_inference
@@ -30,7 +30,6 @@ HOLD_SECONDS: Final = 10.0
 Told = tuple[Dispatch, Mapping[str, Any]]
 
 _ERROR = Status(StatusCode.ERROR)
-_open: dict[int, "Flight"] = {}
 
 
 class Flight:
@@ -45,7 +44,9 @@ class Flight:
         self._start_ns, self._first_ns, self._end_ns = time.time_ns(), 0, 0
         self._held: list[Outcome] = []
         self._error_type: str | None = None
-        self.dispatch, self.body, self.reply = dispatch, body, Reply()
+        # Only an empty attempt in a room needs its body, to know its like; a long stream need not hold a prompt.
+        self.body = body if frame.room is not None else b""
+        self.dispatch, self.reply = dispatch, Reply()
         self.status: int | None = None
         self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
         self._foreign: Foreign | None = foreign_inference(now)
@@ -62,7 +63,7 @@ class Flight:
             )
         for tally in frame.tallies:
             tally.began(dispatch)
-        _open[id(self)] = self
+        aloft.opened(self)
 
     @guarded
     def enter(self) -> Any:
@@ -101,7 +102,7 @@ class Flight:
     def lose(self) -> None:
         """End it after a fault of ours, with what has been said of it and no more."""
         self._latch.acquire(blocking=False)
-        _open.pop(id(self), None)
+        aloft.closed(self)
         if self._foreign is None and self.span.is_recording():
             self.span.end()
 
@@ -169,7 +170,7 @@ class Flight:
         self._land(found)
 
     def _land(self, found: Outcome) -> None:
-        _open.pop(id(self), None)
+        aloft.closed(self)
         words: Words = {}
         try:
             words = self._final_words(found)
@@ -235,15 +236,3 @@ def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> 
         keeper.wake()
     told = told_of(request, endpoint, frame.known, frame.requested, pins(), resend)
     return Flight(tools, now, frame, request, told, body)
-
-
-def land_all() -> None:
-    """End every flight that is still open: what was held back is terminal, what was streaming is abandoned."""
-    for flight in list(_open.values()):
-        flight.settle()
-        flight.abandon()
-
-
-def forget_all() -> None:
-    """Drop the flights that a fork copied from the parent, which ends them itself."""
-    _open.clear()

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from . import aloft, context, outcome
 from . import attributes as a
-from . import context, outcome
 from .guard import succeeds, swallow
 from .instruments import instruments
 from .keeper import keeper
@@ -91,12 +91,14 @@ class Run:
             in_flight=False,
         )
         self.context = context.with_frame(inner, trace.set_span_in_context(self.span))
+        aloft.opened(self)
 
     def end(self, error: BaseException | None = None, end_ns: int = 0) -> None:
         """End it: as *error* says, else as the calls below agree, else served."""
         if self._ended:
             return
         self._ended = True
+        aloft.closed(self)
         end_ns = end_ns or time.time_ns()
         succeeds(self._end, error, end_ns)
         if self.span.is_recording():
@@ -120,6 +122,13 @@ class Run:
         self._tools.time_run(dispatch, found, (end_ns - self._start_ns) / 1e9)
         publish(self._tools, dispatch, words, self.span, self._start_ns, end_ns)
         keeper.nudge()
+
+    def settle(self) -> None:
+        """Do nothing: an entry is never held back."""
+
+    def abandon(self) -> None:
+        """End it because the process ends, or stops being observed."""
+        self.end(GeneratorExit())
 
     def collected(self, error: BaseException) -> None:
         """End it as *error* says; what closes a generator may be a garbage collection."""

@@ -55,7 +55,7 @@ def foreign_inference(now: Context) -> Foreign | None:
 
 
 def _is_inference(attributes: Any) -> bool:
-    # An agent's span may carry gen_ai.system, too: the operation, where there is one, decides.
+    # An agent's span may name its system, too: the operation, where there is one, decides.
     if (operation := attributes.get(a.OPERATION)) is not None:
         return operation in _INFERENCES
     if (kind := attributes.get(a.OPENINFERENCE_KIND)) is not None:

@@ -166,7 +166,7 @@ def is_code(word: str) -> bool:
 
 
 def error_type_of(outcome: Outcome, error: BaseException | None, status: int | None, code: str | None) -> str:
-    """Semconv's ``error.type``: the machine code of the body, else the status, else the exception's type."""
+    """The error's type for semconv: the machine code of the body, else the status, else the exception's type."""
     if code is not None:
         return code
     if status is not None and status >= 300:

@@ -21,10 +21,13 @@ class UnreadableError(Exception):
     """A record file that cannot be read; its text is one sentence for the user."""
 
 
-def append(path: str, line: dict[str, Any]) -> None:
-    """Append *line* to the file at *path* in one write; a bad path or a full disk costs one warning a process."""
+def append(path: str, line: dict[str, Any] | None) -> None:
+    """Append *line* to the file at *path* in one write; a bad path or a full disk costs one warning a process.
+
+    Without a line it is only seen whether the file can be written, so that a wrong path is told at the start.
+    """
     try:
-        data = _encode(line) + b"\n"
+        data = b"" if line is None else _encode(line) + b"\n"
         descriptor = os.open(path, _FLAGS, 0o600)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -124,7 +124,7 @@ def set_up() -> Providers:
 
 
 def service_name(argv: list[str] | None = None) -> str:
-    """The program's name, for ``service.name`` where no variable gives one."""
+    """The program's name, which the service goes by where no variable names it."""
     program = (sys.argv if argv is None else argv)[0:1] or [""]
     path = Path(program[0])
     name = path.parent.name if path.name == "__main__.py" else path.stem

@@ -314,9 +314,35 @@ def test_a_stream_that_is_open_at_exit_ends_as_abandoned(provider: Provider, sin
     stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True)
     next(stream)
     """
-    run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    assert (done.returncode, done.stderr) == (0, "")
     (span,) = sink.wait(1)
     assert span.attributes["dispatch.outcome.class"] == "abandoned"
+
+
+def test_an_entry_that_runs_on_a_thread_at_exit_ends_with_all_below_it(provider: Provider, sink: HttpSink) -> None:
+    code = """
+    import threading, time
+    import openai
+    import otel_dispatch
+    @otel_dispatch.entry_point("run_skill", name="s")
+    def skill():
+        client = openai.OpenAI()
+        stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}], stream=True)
+        next(stream)
+        under_way.set()
+        time.sleep(60)
+    under_way = threading.Event()
+    threading.Thread(target=skill, daemon=True).start()
+    under_way.wait()
+    """
+    done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    assert (done.returncode, done.stderr) == (0, "")
+    call, entry = sink.wait(2)
+    assert call.attributes["dispatch.outcome.class"] == "abandoned"
+    assert entry.attributes["dispatch.outcome.kind"] == "cancelled"
+    assert entry.attributes["dispatch.rollup.calls"] == 1
+    assert call.parent_id == entry.span_id
 
 
 def test_a_parents_traceparent_and_scope_are_taken_up(provider: Provider, sink: HttpSink) -> None:

@@ -498,3 +498,48 @@ def test_a_stream_under_a_wrong_content_type_is_heard_as_what_it_is(
     attributes = told.only().attributes or {}
     assert attributes["dispatch.outcome.kind"] == "served"
     assert attributes["dispatch.outcome.content_len"] == 3
+
+
+def test_a_response_is_as_it_was_once_it_has_been_read_or_closed(told: Told, provider: Provider) -> None:
+    url = f"{provider.url}/v1/chat/completions"
+    with httpx2.Client() as client:
+        for finish in ("read", "close"):
+            with client.stream("POST", url, json={"model": "m"}) as response:
+                before = set(vars(response))
+                getattr(response, finish)()
+                assert {"iter_bytes", "iter_raw", "close"} <= before
+                assert not {"iter_bytes", "iter_raw", "close"} & set(vars(response))
+                assert type(response).iter_bytes.__get__(response) == response.iter_bytes
+
+
+def test_a_collection_that_closes_a_reader_closes_the_connection(told: Told, provider: Provider) -> None:
+    """The response dies with its readers, in one garbage collection, while its body is half read."""
+    closed = []
+
+    class Body(httpx2.SyncByteStream):
+        def __iter__(self) -> Any:
+            yield b'data: {"choices":[]}\n\n'
+            yield b"data: [DONE]\n\n"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    class Holder:
+        def __init__(self, client: httpx2.Client) -> None:
+            self.me = self
+            self.reader = self.read(client)
+            next(self.reader)
+
+        def read(self, client: httpx2.Client) -> Any:
+            with client.stream("POST", "https://api.openai.com/v1/chat/completions", json={"model": "m"}) as response:
+                yield from response.iter_bytes()
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Body())
+
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as client:
+        Holder(client)
+        gc.collect()
+        eventually(lambda: len(told.spans()) == 1)
+    assert closed
+    assert (told.only().attributes or {})["dispatch.outcome.class"] == "abandoned"

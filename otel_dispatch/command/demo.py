@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from .. import attributes as a
 from .. import recordfile
 from . import DONE, FOUND_WRONG, UsageError
 from .destination import Answer, Destination, Word, answer_of, connection, destination
@@ -137,7 +138,7 @@ def _pointer(runs: list[Run]) -> str:
     found = astray[-1]
     return (
         f"Look at {found.name}: the escalation chose {found.model}, nobody chose its provider, and so the call went to "
-        f"{found.provider} (dispatch.provenance.provider = inherited_from_primary)."
+        f"{found.provider} ({a.PROVENANCE_PROVIDER} = inherited_from_primary)."
     )
 
 

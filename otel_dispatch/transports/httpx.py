@@ -1,6 +1,5 @@
 """httpx and httpx2: `Client.send` and `AsyncClient.send`; bodies that come in pieces are overheard as they pass."""
 
-import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -121,15 +120,17 @@ def _arrive(flight: Flight, dialect: Dialect, response: Any, is_async: bool) -> 
 class _Overheard:
     """Stands between a response and its reader: what the reader takes passes by here, unchanged.
 
-    It lives on the response and holds it weakly, so that a response that is dropped is freed as soon as without us;
-    its end is then noticed by ours.
+    It lives on the response until that has been read or closed. It holds the response strongly: a weak reference would
+    be dead when a garbage collection closes the generators that read from it, and the connection would not be closed.
+    A response that is dropped unread is noticed by the end of this.
     """
 
     def __init__(self, response: Any, hearing: Hearing, is_async: bool) -> None:
-        self._response, self._hearing = weakref.ref(response), hearing
+        self.response, self._hearing = response, hearing
         self._encoding: str = response.headers.get("content-encoding", "").strip().lower()
         self._reading = self._inside = False
-        for name in _EARS[is_async]:
+        self._names = _EARS[is_async]
+        for name in self._names:
             response.__dict__[name] = _Ear(self, name)
 
     def iter_bytes(self, original: Callable[..., Iterator[bytes]], *args: Any, **kwargs: Any) -> Iterator[bytes]:
@@ -162,8 +163,9 @@ class _Overheard:
         finally:
             self._closed()
 
-    def __del__(self) -> None:
-        keeper.aside(self._hearing.close)
+    def __del__(self, aside: Callable[[Callable[[], object]], None] = keeper.aside) -> None:
+        # Bound here, as an interpreter that shuts down may have emptied this module.
+        aside(self._hearing.close)
 
     def _listen(self, passing: Any, decode: Callable[[bytes], bytes]) -> Iterator[bytes]:
         piece = self._hearing.piece
@@ -181,6 +183,7 @@ class _Overheard:
             self._hearing.end()
         finally:
             passing.close()
+            self._leave()
 
     async def _alisten(self, passing: Any, decode: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
         piece = self._hearing.piece
@@ -198,6 +201,7 @@ class _Overheard:
             self._hearing.end()
         finally:
             await passing.aclose()
+            self._leave()
 
     def _broken(self, error: BaseException) -> None:
         if isinstance(error, GeneratorExit):
@@ -209,6 +213,11 @@ class _Overheard:
         # A body that ends by itself closes its response from within the read: the read then tells how it ended.
         if not self._inside:
             keeper.aside(self._hearing.close)
+            self._leave()
+
+    def _leave(self) -> None:
+        for name in self._names:
+            self.response.__dict__.pop(name, None)
 
 
 class _Ear:
@@ -223,11 +232,11 @@ class _Ear:
         return getattr(self._over, self._name)(self.__wrapped__, *args, **kwargs)
 
     def __reduce__(self) -> Any:
-        return getattr, (self._over._response(), self._name)
+        return getattr, (self._over.response, self._name)
 
     @property
     def __wrapped__(self) -> Any:
-        response = self._over._response()
+        response = self._over.response
         return getattr(type(response), self._name).__get__(response)
 
 
