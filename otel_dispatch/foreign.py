@@ -12,6 +12,7 @@ from . import attributes as a
 
 _INFERENCES: Final = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
 _OURS: Final = frozenset(word for word in vars(a).values() if isinstance(word, str) and word.startswith(a.OURS))
+_OUTCOME: Final = {a.OUTCOME_CLASS, a.OUTCOME_TOKENS, a.OUTCOME_CONTENT_LEN, a.OUTCOME_EMPTY_RETRIES}
 # The owner keeps its kind of error; a retry that is served would leave ours behind.
 _OWNERS: Final = frozenset({a.ERROR_TYPE})
 
@@ -34,15 +35,21 @@ class Foreign:
         # Copied once: each look into the SDK's own store is a call of Python's, and raises where there is nothing.
         theirs = _OWNERS.union(self._attributes) - self._mine
         fresh = {name: value for name, value in words.items() if name in _OURS or name not in theirs}
+        if a.OUTCOME_KIND in words:
+            # An outcome that is told anew takes the place of the whole of the one before it.
+            self._retract(_OUTCOME & self._mine - words.keys())
         self._mine.update(fresh)
         self.span.set_attributes(fresh)
 
     def renew(self, words: Mapping[str, Any]) -> None:
         """Write the facts of a new attempt, and take away what only the attempt before it said."""
-        for name in self._mine - words.keys():
-            _take_away(self.span, name)
-        self._mine.intersection_update(words)
+        self._retract(self._mine - words.keys())
         self.write(words)
+
+    def _retract(self, names: set[str]) -> None:
+        for name in names:
+            _take_away(self.span, name)
+        self._mine -= names
 
 
 def foreign_inference(now: Context) -> Foreign | None:

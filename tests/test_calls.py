@@ -163,6 +163,7 @@ def test_an_anthropic_stream_is_one_span_with_its_true_end(told: Told, provider:
     assert attributes["dispatch.outcome.kind"] == "served"
     assert attributes["dispatch.outcome.completion_tokens"] == 12
     assert attributes["dispatch.outcome.content_len"] == 5
+    assert "dispatch.outcome.class" not in attributes
     assert attributes["gen_ai.usage.output_tokens"] == 12
 
 
