@@ -315,7 +315,9 @@ def test_a_stream_that_is_open_at_exit_ends_as_abandoned(provider: Provider, sin
     next(stream)
     """
     done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
-    assert (done.returncode, done.stderr) == (0, "")
+    # CPython 3.13 can crash on closing what the SDK left open at shutdown, with us and without.
+    plain = run(code, environment(provider))
+    assert (done.returncode, done.stderr) == (plain.returncode, plain.stderr)
     (span,) = sink.wait(1)
     assert span.attributes["dispatch.outcome.class"] == "abandoned"
 
