@@ -2,12 +2,13 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from .outcome import is_code
-from .record import Reply, Usage
+from .record import Reply, Request, Usage
 from .thinking import as_map
 from .vocabulary import count_of
 
@@ -25,6 +26,10 @@ class Fields(msgspec.Struct, gc=False):
 
     Every field is ``Any`` or ``Raw`` and has a default, so that one of a wrong type loses no other.
     """
+
+
+request_of = lru_cache(256)(Request)
+"""A `Request`; equal ones are the same object, which whoever keeps something for each finds faster."""
 
 
 def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from .models import is_same_model
 from .origins import Known, provenance_of
@@ -13,15 +13,36 @@ from .record import Dispatch, Endpoint, Request, Requested
 from .vocabulary import Kind, Mismatch
 from .wording import words_of, words_of_request
 
+Told = tuple[Dispatch, Mapping[str, Any]]
+"""A record, and the attributes that it starts with."""
 
-@lru_cache(256)
-def told_of(
-    request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins, resend: int
-) -> tuple[Dispatch, Mapping[str, Any]]:
+_latest: tuple[tuple[Any, ...], Any] = ((None,) * 6, None)
+
+
+def told_of(request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins, resend: int) -> Told:
     """The record of *request* and its words; most calls of an agent differ in neither, so they are kept.
 
     The words cannot be written to: a host's sampler is given them, too.
     """
+    global _latest
+    last, told = _latest
+    # To hash all of this costs more than to see that it is what it was a call ago.
+    if (
+        last[0] is request
+        and last[1] is endpoint
+        and last[2] is known
+        and last[3] is requested
+        and last[4] is pins
+        and last[5] == resend
+    ):
+        return cast("Told", told)
+    told = _told_of(request, endpoint, known, requested, pins, resend)
+    _latest = (request, endpoint, known, requested, pins, resend), told
+    return told
+
+
+@lru_cache(256)
+def _told_of(request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins, resend: int) -> Told:
     dispatch = dispatch_of(request, endpoint, known, requested, pins)
     return dispatch, MappingProxyType({**words_of(dispatch), **words_of_request(request, endpoint, resend)})
 

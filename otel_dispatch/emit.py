@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,21 +13,19 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from . import aloft, context, outcome
 from . import attributes as a
 from .context import Frame
-from .departure import mismatch_served, told_of
+from .departure import Told, mismatch_served, told_of
 from .foreign import Foreign, foreign_inference
 from .guard import guarded, succeeds
 from .instruments import Instruments, instruments
 from .keeper import keeper
 from .pins import pins
 from .publish import is_wanted, publish
-from .record import Dispatch, Endpoint, Outcome, Reply, Request
+from .record import Endpoint, Outcome, Reply, Request
 from .vocabulary import FAILED, OutcomeKind
 from .wording import Words, span_name, words_of_outcome, words_of_reply
 
 HOLD_SECONDS: Final = 10.0
 """How long an empty attempt waits for an identical later one."""
-
-Told = tuple[Dispatch, Mapping[str, Any]]
 
 _ERROR = Status(StatusCode.ERROR)
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
+from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
 from ..record import Reply, Request
 from ..thinking import anthropic_thinking, as_map
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
@@ -65,13 +65,14 @@ def read_request(body: bytes) -> Request | None:
     if sent is None or not is_filled(sent.messages) or text_of(sent.model) is None:
         return None
     offered = is_filled(sent.tools) or is_filled(sent.mcp_servers)
-    return Request(
+    return request_of(
         WireFormat.ANTHROPIC_NATIVE,
-        model=text_of(sent.model),
-        thinking=anthropic_thinking(sent.thinking, as_map(sent.output_config).get("effort")),
-        tool_format=ToolFormat.NATIVE if offered else ToolFormat.NONE,
-        stream=sent.stream is True,
-        max_tokens=count_of(sent.max_tokens),
+        "chat",
+        text_of(sent.model),
+        anthropic_thinking(sent.thinking, as_map(sent.output_config).get("effort")),
+        ToolFormat.NATIVE if offered else ToolFormat.NONE,
+        sent.stream is True,
+        count_of(sent.max_tokens),
     )
 
 

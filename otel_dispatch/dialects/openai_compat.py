@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
-from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request
+from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
+from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import as_map, compat_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
@@ -94,17 +94,24 @@ def read_request(body: bytes) -> Request:
             api_type="chat_completions",
         )
     offered = bool(sent.tools and is_filled(sent.tools)) or bool(sent.functions and is_filled(sent.functions))
-    thinking = {name: value for name in _THINKING if (value := getattr(sent, name)) is not None}
     limit = count_of(sent.max_completion_tokens)
-    return Request(
+    return request_of(
         WireFormat.OPENAI_COMPAT,
-        model=text_of(sent.model),
-        thinking=compat_thinking(thinking) if thinking else UNSENT_THINKING,
-        tool_format=ToolFormat.NATIVE if offered else ToolFormat.NONE,
-        stream=sent.stream is True,
-        max_tokens=count_of(sent.max_tokens) if limit is None else limit,
-        api_type="chat_completions",
+        "chat",
+        text_of(sent.model),
+        _thinking_of(sent),
+        ToolFormat.NATIVE if offered else ToolFormat.NONE,
+        sent.stream is True,
+        count_of(sent.max_tokens) if limit is None else limit,
+        "chat_completions",
     )
+
+
+def _thinking_of(sent: _Request) -> Thinking:
+    told = msgspec.structs.astuple(sent)[-len(_THINKING) :]
+    if told.count(None) == len(told):
+        return UNSENT_THINKING
+    return compat_thinking(dict(zip(_THINKING, told, strict=True)))
 
 
 def read_reply(body: bytes, reply: Reply) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage
+from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
 from ..record import UNSENT_THINKING, Reply, Request
 from ..thinking import as_map, effort_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
@@ -66,14 +66,15 @@ def read_request(body: bytes) -> Request | None:
     sent = decode(_request, body)
     if sent is None or (text_of(sent.model) is None and text_of(as_map(sent.prompt).get("id")) is None):
         return None
-    return Request(
+    return request_of(
         WireFormat.OPENAI_RESPONSES,
-        model=text_of(sent.model),
-        thinking=effort_thinking(as_map(sent.reasoning).get("effort")),
-        tool_format=ToolFormat.NATIVE if is_filled(sent.tools) else ToolFormat.NONE,
-        stream=sent.stream is True,
-        max_tokens=count_of(sent.max_output_tokens),
-        api_type="responses",
+        "chat",
+        text_of(sent.model),
+        effort_thinking(as_map(sent.reasoning).get("effort")),
+        ToolFormat.NATIVE if is_filled(sent.tools) else ToolFormat.NONE,
+        sent.stream is True,
+        count_of(sent.max_output_tokens),
+        "responses",
     )
 
 

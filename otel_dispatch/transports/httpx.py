@@ -7,7 +7,7 @@ from typing import Any
 from .. import context
 from ..dialects import Dialect, dialect_at
 from ..emit import Flight, take_off
-from ..guard import guarded, succeeds
+from ..guard import guarded, succeeds, swallow
 from ..hearing import Hearing, as_is
 from ..instruments import is_armed
 from ..keeper import keeper
@@ -17,19 +17,16 @@ from ..seam import Seam
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # OpenAI's and Anthropic's SDKs count their own retries in this header.
 _RETRY_COUNT = "x-stainless-retry-count"
-_EARS = {
-    False: ("iter_bytes", "iter_raw", "close"),
-    True: ("aiter_bytes", "aiter_raw", "aclose"),
-}
+_EARS = {False: ("iter_bytes", "iter_raw", "close"), True: ("aiter_bytes", "aiter_raw", "aclose")}
 
 
 def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Watch a synchronous send."""
     request = args[0] if args else kwargs.get("request")
-    dialect = _dialect_of(request)
-    flight = _take_off(dialect, request) if dialect is not None else None
-    if dialect is None or flight is None:
+    departed = _depart(request)
+    if departed is None:
         return wrapped(*args, **kwargs)
+    dialect, flight = departed
     token = flight.enter()
     try:
         response = wrapped(*args, **kwargs)
@@ -46,16 +43,15 @@ def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dic
 def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Watch an asynchronous send; what is no model call keeps the very coroutine it had."""
     request = args[0] if args else kwargs.get("request")
-    dialect = _dialect_of(request)
-    return wrapped(*args, **kwargs) if dialect is None else _asend(dialect, request, wrapped, args, kwargs)
+    dialect = swallow("httpx.asend", _dialect_of, request)
+    return wrapped(*args, **kwargs) if dialect is None else _asend(request, wrapped, args, kwargs)
 
 
-async def _asend(
-    dialect: Dialect, request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    flight = _take_off(dialect, request)
-    if flight is None:
+async def _asend(request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    departed = _depart(request)
+    if departed is None:
         return await wrapped(*args, **kwargs)
+    dialect, flight = departed
     token = flight.enter()
     try:
         response = await wrapped(*args, **kwargs)
@@ -70,6 +66,12 @@ async def _asend(
 
 
 @guarded
+def _depart(request: Any) -> tuple[Dialect, Flight] | None:
+    dialect = _dialect_of(request)
+    flight = _take_off(dialect, request) if dialect is not None else None
+    return None if dialect is None or flight is None else (dialect, flight)
+
+
 def _dialect_of(request: Any) -> Dialect | None:
     if request is None or request.method != "POST" or not is_armed():
         return None
@@ -81,7 +83,6 @@ def _path_of(raw_path: bytes) -> str:
     return raw_path.partition(b"?")[0].decode("ascii").rstrip("/")
 
 
-@guarded
 def _take_off(dialect: Dialect, request: Any) -> Flight | None:
     body = _body_of(request)
     asked = dialect.request(body)
