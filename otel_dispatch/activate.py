@@ -66,7 +66,6 @@ def _uninstrument() -> None:
     hosts.stop()
     aloft.end_all()
     instruments.arm(None)
-    atexit.unregister(_at_exit)
     if _owned is not None:
         keeper.finish(_owned.flush, EXIT_SECONDS)
 
@@ -82,6 +81,7 @@ def _prepare() -> "Instruments":
         keeper.flush = _owned.flush
     keeper.on_start = _on_keeper
     # Registered now, so that it runs before the exit handlers of a provider that the host made earlier.
+    atexit.unregister(_at_exit)
     atexit.register(_at_exit)
     hosts.report_missing()
     if path := record_file():
