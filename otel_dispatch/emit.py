@@ -188,7 +188,7 @@ class Flight:
 
     def _tell(self, words: Words, found: Outcome) -> None:
         for tally in self._frame.tallies:
-            tally.ended(found, self.reply.usage.output)
+            tally.ended(found, self.reply.usage.output, self._mismatch())
         tools = self._tools
         if tools.counts():
             tools.count(self.dispatch, found)

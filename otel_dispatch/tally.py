@@ -19,6 +19,7 @@ class Tally:
     dispatches: set[Dispatch] = field(default_factory=set)
     outcomes: set[Outcome] = field(default_factory=set)
     kinds: dict[OutcomeKind, int] = field(default_factory=dict)
+    mismatches: set[str] = field(default_factory=set)
     tokens: int | None = None
     all_tokens: bool = True
 
@@ -30,9 +31,10 @@ class Tally:
             if len(self.dispatches) < _DISTINCT:
                 self.dispatches.add(dispatch)
 
-    def ended(self, outcome: Outcome, tokens: int | None) -> None:
+    def ended(self, outcome: Outcome, tokens: int | None, mismatch: tuple[str, ...] = ()) -> None:
         """Add what came back."""
         with self.lock:
+            self.mismatches.update(mismatch)
             self.kinds[outcome.kind] = self.kinds.get(outcome.kind, 0) + 1
             if outcome.kind is not OutcomeKind.SUPERSEDED:
                 self.outcomes.add(Outcome(outcome.kind, outcome.cls))

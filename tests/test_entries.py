@@ -372,3 +372,17 @@ def test_all_calls_below_failing_alike_is_the_entrys_outcome(told: Told) -> None
     assert attributes_of(span)["dispatch.outcome.kind"] == "empty_completion_terminal"
     assert attributes_of(span)["dispatch.rollup.empty_terminal_calls"] == 1
     assert span.status.status_code is StatusCode.ERROR
+
+
+def test_a_model_that_another_one_served_shows_on_the_call_and_on_the_entry(told: Told, provider: Provider) -> None:
+    provider.script(wire.chat(model="gpt-6-mini"), wire.chat(model="gpt-6-luna-2026-01-02"))
+
+    @od.entry_point("run_skill", name="s")
+    def skill() -> None:
+        with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k") as client:
+            client.chat.completions.create(model="gpt-6-luna", messages=[{"role": "user", "content": "hi"}])
+
+    skill()
+    assert [attributes_of(s)["dispatch.mismatch"] for s in told.spans()] == ["model.served"] * 2
+    skill()
+    assert ["dispatch.mismatch" in attributes_of(s) for s in told.spans()[2:]] == [False] * 2
