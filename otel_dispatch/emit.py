@@ -97,6 +97,11 @@ class Flight:
         is_whole = self.reply.finish or self.reply.done or self.reply.failed
         self._surely(*((self._arrive,) if is_whole else (self._stop, outcome.ABANDONED)))
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its end is known, so that nothing more can be told of it."""
+        return self._latch.locked()
+
     def lose(self) -> None:
         """End it after a fault of ours, with what has been said of it and no more."""
         self._latch.acquire(blocking=False)

@@ -84,6 +84,11 @@ class Hearing:
         """Hear that reading failed with *error*."""
         self.flight.fail(error)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the end of the answer has been heard."""
+        return self.flight.has_ended
+
     def close(self) -> None:
         """Hear that nobody reads on."""
         self.flight.abandon()

@@ -1,13 +1,14 @@
 """One daemon thread that does what must not happen on the host's: deadlines, spans of collected streams, closing."""
 
-import gc
 import heapq
 import itertools
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from types import FrameType
 
 from .guard import swallow
 
@@ -54,11 +55,12 @@ class Keeper:
         self._inbox.put((0.0, job))
 
     def aside(self, job: Job) -> None:
-        """Run *job* now, or on the thread where a garbage collection is what called us.
+        """Run *job* now, or on the thread where what called us may hold a lock that *job* takes.
 
-        A collection may strike while this very thread holds a lock of the SDK, which ending a span takes.
+        A garbage collection may strike, and call a finaliser, while this very thread is inside the SDK or a lock of
+        ours, and ending a span needs both.
         """
-        if _collecting == threading.get_ident():
+        if _is_inside(sys._getframe(1)):
             self.soon(job)
         else:
             swallow("keeper", job)
@@ -113,11 +115,13 @@ class Keeper:
             return when, job
 
 
-def _on_collection(phase: str, _: object) -> None:
-    global _collecting
-    _collecting = threading.get_ident() if phase == "start" else 0
+def _is_inside(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_LOCKING):
+            return True
+        frame = frame.f_back
+    return False
 
 
-_collecting = 0
-gc.callbacks.append(_on_collection)
+_LOCKING = ("opentelemetry.sdk", f"{__package__}.instruments", f"{__package__}.room", f"{__package__}.tally")
 keeper = Keeper()

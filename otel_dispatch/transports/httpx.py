@@ -166,7 +166,8 @@ class _Overheard:
 
     def __del__(self, aside: Callable[[Callable[[], object]], None] = keeper.aside) -> None:
         # Bound here, as an interpreter that shuts down may have emptied this module.
-        aside(self._hearing.close)
+        if not self._hearing.is_over:
+            aside(self._hearing.close)
 
     def _listen(self, passing: Any, decode: Callable[[bytes], bytes]) -> Iterator[bytes]:
         piece = self._hearing.piece
@@ -213,7 +214,8 @@ class _Overheard:
     def _closed(self) -> None:
         # A body that ends by itself closes its response from within the read: the read then tells how it ended.
         if not self._inside:
-            keeper.aside(self._hearing.close)
+            if not self._hearing.is_over:
+                keeper.aside(self._hearing.close)
             self._leave()
 
     def _leave(self) -> None:
