@@ -44,11 +44,6 @@ def remove_all() -> None:
         _installed.clear()
 
 
-def installed() -> list[tuple[str, str]]:
-    """The seams that are in place, as (module, path)."""
-    return sorted(_installed)
-
-
 def wanted() -> list[Seam]:
     """Every seam that was asked for, in place or waiting for its module."""
     return list(_wanted.values())
