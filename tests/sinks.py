@@ -21,7 +21,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from otel_dispatch.demo.answer import Answer
-from otel_dispatch.demo.server import Seen, Server
+from otel_dispatch.demo.server import Seen, Served
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -125,20 +125,8 @@ class _Sink:
         return empty
 
 
-class HttpSink(_Sink):
+class HttpSink(Served, _Sink):
     """A sink for http/protobuf, at its url."""
-
-    def __enter__(self) -> Self:
-        self._server = Server(self._answer)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.stop()
-        self._thread.join()
 
     @property
     def url(self) -> str:

@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from otel_dispatch.demo.answer import HANGUP, Answer, Hangup, Wire, error, event
 from otel_dispatch.demo.chat_replies import chat, chat_stream
 from otel_dispatch.demo.message_replies import messages, messages_stream
 from otel_dispatch.demo.response_replies import responses, responses_stream
-from otel_dispatch.demo.server import Seen, Server
+from otel_dispatch.demo.server import Seen, Served
 
 __all__ = [
     "HANGUP",
@@ -56,27 +55,12 @@ _FORMATS: Final[Mapping[str, _Format]] = {
 _KEYS: Final = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 
-class Provider:
+class Provider(Served):
     """A local provider that serves while its context is open."""
-
-    _server: Server
-    _thread: threading.Thread
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
         self._script: deque[Answer] = deque()
-
-    def __enter__(self) -> Provider:
-        self._server = Server(self._answer)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.stop()
-        self._thread.join()
 
     @property
     def port(self) -> int:

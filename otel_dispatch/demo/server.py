@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from otel_dispatch.demo.answer import Answer, Hangup
@@ -153,3 +154,25 @@ class _Handler(BaseHTTPRequestHandler):
         # An empty chunk would end the body.
         if data:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+
+class Served:
+    """Something that answers requests on a server of its own while its context is open."""
+
+    _server: Server
+    _thread: threading.Thread
+
+    def _answer(self, seen: Seen) -> Answer:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._server = Server(self._answer)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+        self._thread.join()
