@@ -1,6 +1,7 @@
 """The record of a model call as it leaves: what is asked, where it goes, and where each value came from."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, cast
@@ -8,14 +9,15 @@ from typing import Any, cast
 from .models import is_same_model
 from .origins import Known, provenance_of
 from .pins import Pins
-from .providers import is_expected, is_known
-from .record import Dispatch, Endpoint, Request, Requested
-from .vocabulary import Kind, Mismatch
+from .providers import LOCAL, UNKNOWN, is_expected, is_known, names_deployments
+from .record import Dispatch, Endpoint, Reply, Request, Requested
+from .vocabulary import Field, Kind, Mismatch, Origin
 from .wording import words_of, words_of_request
 
 Told = tuple[Dispatch, Mapping[str, Any]]
 """A record, and the attributes that it starts with."""
 
+_NAMELESS = (LOCAL, UNKNOWN)
 _latest: tuple[tuple[Any, ...], Any] = ((None,) * 6, None)
 
 
@@ -65,11 +67,55 @@ def dispatch_of(request: Request, endpoint: Endpoint, known: Known, requested: R
     )
 
 
-def mismatch_served(dispatch: Dispatch, asked: str | None, served: str | None) -> tuple[str, ...]:
-    """The mismatches of *dispatch*, now that the model that *served* it is known."""
-    if served == asked or served is None or asked is None or is_same_model(asked, served):
-        return dispatch.mismatch
-    return tuple(sorted({*dispatch.mismatch, str(Mismatch.MODEL_SERVED)}))
+def arrived(dispatch: Dispatch, request: Request, reply: Reply) -> Dispatch:
+    """*dispatch* with what its answer says of it; the very same where that is nothing new."""
+    changes: dict[str, Any] = {}
+    served = reply.model
+    if served is not None and served != request.model and _is_another(dispatch, request, served):
+        changes["mismatch"] = tuple(sorted({*dispatch.mismatch, str(Mismatch.MODEL_SERVED)}))
+    if reply.thinking is not None and reply.thinking != dispatch.thinking:
+        changes["thinking"] = reply.thinking
+    if reply.provider is not None and dispatch.provider in _NAMELESS:
+        changes["provider"] = reply.provider
+    if (reply.overridden or request.fallbacks or request.upstreams) and (fields := _overridden(request, reply)):
+        origins = {name: Origin.ESCALATION_OVERRIDE for name in fields if _may_be_overridden(dispatch, name)}
+        changes["provenance"] = replace(dispatch.provenance, **origins)
+    return replace(dispatch, **changes) if changes else dispatch
+
+
+def _is_another(dispatch: Dispatch, request: Request, served: str) -> bool:
+    # A deployment's name is the user's own and names no model.
+    return (
+        request.model is not None
+        and not names_deployments(dispatch.provider)
+        and not is_same_model(request.model, served)
+    )
+
+
+def _overridden(request: Request, reply: Reply) -> set[Field]:
+    """The fields that a fallback of the gateway or the provider decided, and not the program."""
+    fields = set(reply.overridden)
+    served = reply.model
+    is_another = served is not None and request.model is not None and not is_same_model(request.model, served)
+    if is_another and any(is_same_model(name, str(served)) for name in request.fallbacks):
+        fields.add(Field.MODEL)
+    if reply.upstream is not None and request.upstreams and not _is_upstream(request.upstreams[0], reply.upstream):
+        fields.add(Field.PROVIDER)
+    return fields
+
+
+def _is_upstream(slug: str, named: str) -> bool:
+    # OpenRouter takes a slug ("amazon-bedrock", "deepinfra/turbo") and answers with a name ("Amazon Bedrock").
+    return _letters(slug.partition("/")[0]) == _letters(named)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _may_be_overridden(dispatch: Dispatch, name: Field) -> bool:
+    # What nobody chose stays an alarm, whatever happened to it on the way.
+    return getattr(dispatch.provenance, name) is not Origin.INHERITED
 
 
 def _departures(request: Request, endpoint: Endpoint, requested: Requested) -> tuple[str, ...]:

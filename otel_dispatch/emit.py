@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,8 +13,9 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from . import aloft, context, outcome
 from . import attributes as a
 from .context import Frame
-from .departure import Told, mismatch_served, told_of
+from .departure import Told, arrived, told_of
 from .foreign import Foreign, foreign_inference
+from .gateways import Header, hear_headers, is_worth_hearing
 from .guard import guarded, succeeds
 from .instruments import Instruments, instruments
 from .keeper import keeper
@@ -22,7 +23,7 @@ from .pins import pins
 from .publish import is_wanted, publish
 from .record import Endpoint, Outcome, Reply, Request
 from .vocabulary import FAILED, OutcomeKind
-from .wording import Words, span_name, words_of_outcome, words_of_reply
+from .wording import Words, span_name, words_of_change, words_of_outcome, words_of_reply
 
 HOLD_SECONDS: Final = 10.0
 """How long an empty attempt waits for an identical later one."""
@@ -44,7 +45,8 @@ class Flight:
         self._error_type: str | None = None
         # Only an empty attempt in a room needs its body, to know its like; a long stream need not hold a prompt.
         self.body = body if frame.room is not None else b""
-        self.dispatch, self.reply = dispatch, Reply()
+        self.dispatch = self._departed = dispatch
+        self.reply = Reply()
         self.status: int | None = None
         self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
         self._foreign: Foreign | None = foreign_inference(now)
@@ -74,6 +76,12 @@ class Flight:
         """Note that the answer will come in pieces; on somebody's span, write what is true if nobody reads on."""
         if self._foreign is not None:
             self._foreign.write(words_of_outcome(outcome.ABANDONED))
+
+    def answered(self, status: int, headers: Iterable[tuple[Header, Header]]) -> None:
+        """Note the status and the headers of the answer."""
+        self.status = status
+        if is_worth_hearing(self.dispatch.provider):
+            hear_headers(headers, self.reply)
 
     def first_byte(self) -> None:
         """Note that the first piece of the answer has come."""
@@ -192,23 +200,23 @@ class Flight:
             self.span.set_status(_ERROR)
 
     def _tell(self, words: Words, found: Outcome) -> None:
+        dispatch = self.dispatch
         for tally in self._frame.tallies:
-            tally.ended(found, self.reply.usage.output, self._mismatch())
+            tally.ended(found, self.reply.usage.output, self._departed, dispatch)
         tools = self._tools
         if tools.counts():
-            tools.count(self.dispatch, found)
+            tools.count(dispatch, found)
             if self._foreign is None:
                 tools.time_call({**self._words, **words}, self.reply.usage, (self._end_ns - self._start_ns) / 1e9)
         if is_wanted(tools):
-            thinking = self.reply.thinking or self.dispatch.thinking
-            dispatch = replace(self.dispatch, outcome=found, mismatch=self._mismatch(), thinking=thinking)
-            publish(tools, dispatch, {**self._words, **words}, self.span, self._start_ns, self._end_ns)
-
-    def _mismatch(self) -> tuple[str, ...]:
-        return mismatch_served(self.dispatch, self._request.model, self.reply.model)
+            told = replace(dispatch, outcome=found)
+            publish(tools, told, {**self._words, **words}, self.span, self._start_ns, self._end_ns)
 
     def _final_words(self, found: Outcome) -> Words:
         words = words_of_reply(self.reply)
+        self.dispatch = arrived(self._departed, self._request, self.reply)
+        if self.dispatch is not self._departed:
+            words.update(words_of_change(self._departed, self.dispatch))
         words.update(words_of_outcome(found))
         if self.status is not None:
             words[a.HTTP_STATUS] = self.status
@@ -218,8 +226,6 @@ class Flight:
             words[a.ERROR_TYPE] = self._error_type
         elif found.kind is OutcomeKind.EMPTY_TERMINAL:
             words[a.ERROR_TYPE] = str(found.kind)
-        if mismatch := self._mismatch():
-            words[a.MISMATCH] = ",".join(mismatch)
         return words
 
 

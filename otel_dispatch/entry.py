@@ -202,7 +202,7 @@ def _agreed(dispatch: Dispatch, tally: Tally) -> Dispatch:
         tool_format=_one({d.tool_format for d in below}, ToolFormat.UNKNOWN),
         base_url_host=_one({d.base_url_host for d in below}, ""),
         provenance=_one_provenance([d.provenance for d in below]),
-        mismatch=tuple(sorted(tally.mismatches.union(*(d.mismatch for d in below)))),
+        mismatch=tuple(sorted(set().union(*(d.mismatch for d in below)))),
     )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from .dialects import Dialect
 from .emit import Flight
+from .framing import EVENTS, framing_of
 from .guard import guarded, succeeds
-from .sse import Lines
 
 LIMIT = 32 * 1024 * 1024
 """The most bytes of a whole body that comes in pieces that are kept to be read; of a larger one nothing is told."""
@@ -21,7 +21,7 @@ class Hearing:
 
     def __init__(self, flight: Flight, dialect: Dialect, content_type: str) -> None:
         self.flight, self._dialect = flight, dialect
-        self._lines = Lines() if content_type.lower().startswith("text/event-stream") else None
+        self._lines = framing_of(content_type)
         self._body: list[bytes] = []
         self._size = -1
 
@@ -45,7 +45,7 @@ class Hearing:
             self.flight.first_byte()
             if self._lines is None and chunk.startswith(_EVENTS):
                 # Some servers stream events under no content type, or a wrong one.
-                self._lines = Lines()
+                self._lines = framing_of(EVENTS)
         if self._lines is None:
             self._keep(chunk)
             return

@@ -23,21 +23,23 @@ _A, _C, _R = WireFormat.ANTHROPIC_NATIVE, WireFormat.OPENAI_COMPAT, WireFormat.O
 class Provider:
     """Who answers at some hosts (``*`` is a wildcard label) and what is spoken there, the default first.
 
-    ``semconv`` is the well-known value of OpenTelemetry's provider name, where there is one.
+    ``semconv`` is the well-known value of OpenTelemetry's provider name, where there is one; ``deployments`` says
+    that what a request there names is a deployment of the user's own naming, and no model.
     """
 
     name: str
     hosts: tuple[str, ...]
     speaks: tuple[WireFormat, ...] = (_C,)
     semconv: str | None = None
+    deployments: bool = False
 
 
 # Hosts from harn's catalog and the providers' own documentation, wire formats from the latter.
 PROVIDERS: Final = (
     Provider("anthropic", ("api.anthropic.com",), (_A, _C), "anthropic"),
     Provider("openai", ("api.openai.com", "*.api.openai.com"), (_C, _R), "openai"),
-    Provider("azure_openai", ("*.openai.azure.com",), (_C, _R), "azure.ai.openai"),
-    Provider("azure_ai", ("*.services.ai.azure.com",), (_C, _A, _R), "azure.ai.inference"),
+    Provider("azure_openai", ("*.openai.azure.com",), (_C, _R), "azure.ai.openai", True),
+    Provider("azure_ai", ("*.services.ai.azure.com",), (_C, _A, _R), "azure.ai.inference", True),
     Provider("openrouter", ("openrouter.ai",), (_C, _R, _A)),
     Provider("huggingface", ("router.huggingface.co", "api-inference.huggingface.co"), (_C, _R)),
     Provider(
@@ -89,7 +91,7 @@ PROVIDERS: Final = (
     Provider("volcengine_ark", ("ark.cn-beijing.volces.com",), (_C, _R)),
     Provider("hunyuan", ("api.hunyuan.cloud.tencent.com",)),
     Provider("qianfan", ("qianfan.baidubce.com",)),
-    Provider("ollama", (), (WireFormat.OLLAMA, _C, _R, _A)),
+    Provider("ollama", ("ollama.com", "api.ollama.com"), (WireFormat.OLLAMA, _C, _R, _A)),
 )
 _BY_NAME: Final = {provider.name: provider for provider in PROVIDERS}
 _BY_HOST: Final = {host: p.name for p in PROVIDERS for host in p.hosts if "*" not in host}
@@ -97,14 +99,20 @@ _WILD: Final = tuple((host, p.name) for p in PROVIDERS for host in p.hosts if "*
 
 _PROVIDERS: Final = "DISPATCH_OTEL_PROVIDERS"
 
+# The machine itself, from within a container of Docker's or Podman's.
+_LOCALS: Final = frozenset({"localhost", "host.docker.internal", "host.containers.internal"})
+
 _SCHEME: Final = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _NO_HOST: Final = re.compile(r"[\s/@?]")
 _BRACKETS: Final = str.maketrans("", "", "[]")
 
 
-def endpoint_at(host: str, port: int | None) -> Endpoint:
-    """The endpoint at *host* and *port*, with the provider that the tables or the user's own list put there."""
-    return _endpoint(host, port, held(_PROVIDERS))
+def endpoint_at(host: str, port: int | None, home: str | None = None) -> Endpoint:
+    """The endpoint at *host* and *port*, with the provider that the tables or the user's own list put there.
+
+    A local host that neither knows is *home*, where the request proves that, else "local".
+    """
+    return _endpoint(host, port, held(_PROVIDERS), home)
 
 
 def semconv_name(provider: str) -> str:
@@ -135,6 +143,12 @@ def is_known(provider: str) -> bool:
     return provider in _BY_NAME
 
 
+def names_deployments(provider: str) -> bool:
+    """Whether requests to *provider* name deployments of the user's own naming, and no models."""
+    known = _BY_NAME.get(provider)
+    return known is not None and known.deployments
+
+
 def is_url(value: str) -> bool:
     """Whether *value* begins with a scheme."""
     return _SCHEME.match(value) is not None
@@ -152,24 +166,29 @@ def host_of(url: str) -> str:
 
 
 @lru_cache(1024)
-def _endpoint(host: str, port: int | None, own: str) -> Endpoint:
+def _endpoint(host: str, port: int | None, own: str, home: str | None) -> Endpoint:
     host = clean(host.lower().translate(_BRACKETS).rstrip("."))
     mine = _own_providers(own)
     name = mine.get(f"{host}:{port}") or mine.get(host) or _wild(host, tuple(mine.items()))
-    return Endpoint(host, port, name or _BY_HOST.get(host) or _wild(host, _WILD) or _elsewhere(host))
+    return Endpoint(host, port, name or _BY_HOST.get(host) or _wild(host, _WILD) or _elsewhere(host, home))
 
 
 def _wild(host: str, patterns: tuple[tuple[str, str], ...]) -> str | None:
     return next((name for pattern, name in patterns if "*" in pattern and fnmatchcase(host, pattern)), None)
 
 
-def _elsewhere(host: str) -> str:
-    if host == "localhost" or host.endswith(".localhost"):
-        return LOCAL
+def _elsewhere(host: str, home: str | None) -> str:
+    return (home or LOCAL) if _is_local(host) else UNKNOWN
+
+
+def _is_local(host: str) -> bool:
+    if host in _LOCALS or host.endswith(".localhost"):
+        return True
     try:
-        return LOCAL if ip_address(host).is_loopback else UNKNOWN
+        address = ip_address(host)
     except ValueError:
-        return UNKNOWN
+        return False
+    return address.is_loopback or address.is_unspecified
 
 
 @lru_cache(16)

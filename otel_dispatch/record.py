@@ -69,7 +69,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model call asked for, as its dialect reads it from the body that was sent."""
+    """What a model call asked for, as its dialect reads it from the body that was sent.
+
+    ``fallbacks`` are the other models that a gateway may use, ``upstreams`` the providers that it is to try, in order.
+    """
 
     wire_format: WireFormat
     operation: str = "chat"
@@ -79,6 +82,8 @@ class Request:
     stream: bool = False
     max_tokens: int | None = None
     api_type: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    upstreams: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -99,6 +104,8 @@ class Reply:
     ``content_len`` counts UTF-8 bytes of visible text, ``blank`` says that all of it was white space, ``committed``
     that something other than text came (tool call, thinking, refusal, audio), ``done`` that the wire's own end was
     seen, ``failed`` that the body itself reported an error, ``code`` and ``status`` what that error's fields said.
+    ``provider`` is who the answer proves to have answered, ``upstream`` whom a gateway names as having served it,
+    ``overridden`` what the answer says was switched on the way by a fallback that the program did not choose.
     """
 
     model: str | None = None
@@ -115,6 +122,9 @@ class Reply:
     code: str | None = None
     status: int | None = None
     thinking: Thinking | None = None
+    provider: str | None = None
+    upstream: str | None = None
+    overridden: set[Field] = field(default_factory=set)
 
     def say(self, text: str) -> None:
         """Count *text* as visible output."""

@@ -16,10 +16,9 @@ class Tally:
     lock: threading.Lock = field(default_factory=threading.Lock)
     calls: int = 0
     inherited: int = 0
-    dispatches: set[Dispatch] = field(default_factory=set)
+    dispatches: dict[Dispatch, int] = field(default_factory=dict)
     outcomes: set[Outcome] = field(default_factory=set)
     kinds: dict[OutcomeKind, int] = field(default_factory=dict)
-    mismatches: set[str] = field(default_factory=set)
     tokens: int | None = None
     all_tokens: bool = True
 
@@ -28,13 +27,14 @@ class Tally:
         with self.lock:
             self.calls += 1
             self.inherited += bool(dispatch.provenance.inherited)
-            if len(self.dispatches) < _DISTINCT:
-                self.dispatches.add(dispatch)
+            self._add(dispatch)
 
-    def ended(self, outcome: Outcome, tokens: int | None, mismatch: tuple[str, ...] = ()) -> None:
-        """Add what came back."""
+    def ended(self, outcome: Outcome, tokens: int | None, departed: Dispatch, arrived: Dispatch) -> None:
+        """Add what came back, and to what that changed the record of the call."""
         with self.lock:
-            self.mismatches.update(mismatch)
+            if arrived is not departed:
+                self._drop(departed)
+                self._add(arrived)
             self.kinds[outcome.kind] = self.kinds.get(outcome.kind, 0) + 1
             if outcome.kind is not OutcomeKind.SUPERSEDED:
                 self.outcomes.add(Outcome(outcome.kind, outcome.cls))
@@ -54,3 +54,12 @@ class Tally:
                 self.kinds.get(OutcomeKind.EMPTY_TERMINAL, 0),
                 self.tokens,
             )
+
+    def _add(self, dispatch: Dispatch) -> None:
+        if len(self.dispatches) < _DISTINCT or dispatch in self.dispatches:
+            self.dispatches[dispatch] = self.dispatches.get(dispatch, 0) + 1
+
+    def _drop(self, dispatch: Dispatch) -> None:
+        count = self.dispatches.pop(dispatch, 0)
+        if count > 1:
+            self.dispatches[dispatch] = count - 1

@@ -68,6 +68,12 @@ def words_of(dispatch: Dispatch) -> Words:
     return words
 
 
+def words_of_change(before: Dispatch, after: Dispatch) -> Words:
+    """The attributes of *after* that *before* did not have, or not so."""
+    known = words_of(before)
+    return {name: value for name, value in words_of(after).items() if known.get(name) != value}
+
+
 def words_of_request(request: Request, endpoint: Endpoint, resend: int) -> Words:
     """The attributes of a model call that its request tells beyond the record."""
     words: Words = {a.REQUEST_STREAM: request.stream}
@@ -91,8 +97,8 @@ def words_of_reply(reply: Reply) -> Words:
     words = {name: value for name, value in zip(_REPLY, _told_by_reply(reply), strict=True) if value is not None}
     if reply.finish:
         words[a.RESPONSE_FINISH_REASONS] = reply.finish
-    if reply.thinking is not None:
-        words.update(_thinking(reply.thinking))
+    if reply.upstream is not None:
+        words[a.SERVED_PROVIDER] = reply.upstream
     return words
 
 

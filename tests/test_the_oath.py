@@ -3,16 +3,13 @@
 import asyncio
 import importlib
 import inspect
-import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import httpx
-import httpx2
 import pytest
 import wrapt
 from opentelemetry.sdk import trace as sdk_trace
@@ -28,18 +25,19 @@ from otel_dispatch import (
     hearing,
     instruments,
     patch,
+    sse,
+    transit,
     transports,
     wording,
 )
-from otel_dispatch.demo import provider as wire
-from otel_dispatch.demo.provider import Provider
 from otel_dispatch.dialects import Dialect
 from otel_dispatch.seam import Seam
-from otel_dispatch.transports import httpx as httpx_transport
 from tests.conftest import Faults, Told
+from tests.transports.carriers import carriers
 
 SEAMS = transports.seams()
 IDS = [f"{seam.module}:{seam.path}" for seam in SEAMS]
+CARRIERS = carriers()
 LIBRARIES = {seam.module.partition(".")[0] for seam in SEAMS}
 
 
@@ -115,7 +113,9 @@ def test_a_wrapper_that_somebody_put_over_ours_stays_and_works(seam: Seam, make_
     try:
         otel_dispatch.uninstrument()
         assert vars(parent)[attribute] is theirs
-        assert run_all(importlib.import_module(seam.module)) == run_all(importlib.import_module(seam.module))
+        for carrier in CARRIERS.values():
+            if carrier.transport == seam.wrapper.__module__:
+                assert carrier.run_all() == carrier.run_all()
     finally:
         setattr(parent, attribute, before)
 
@@ -130,11 +130,11 @@ def broken(part: str) -> Callable[[pytest.MonkeyPatch], None]:
     def apply(patcher: pytest.MonkeyPatch) -> None:
         table: dict[str, Any] = {
             last: tuple((ending, replace(dialect, **{part: boom})) for ending, dialect in found)
-            for last, found in dialects._by_last_segment().items()
+            for last, found in dialects._by_last_word().items()
         }
-        patcher.setattr(dialects, "_by_last_segment", lambda: table)
+        patcher.setattr(dialects, "_by_last_word", lambda: table)
 
-    return apply
+    return forgetful(apply)
 
 
 def raising(module: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
@@ -142,12 +142,29 @@ def raising(module: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
     return lambda patcher: patcher.setattr(module, name, boom)
 
 
+def forgetful(apply: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
+    """Has the paths looked up anew."""
+
+    def fresh(patcher: pytest.MonkeyPatch) -> None:
+        apply(patcher)
+        transit.route_at.cache_clear()
+
+    return fresh
+
+
+@pytest.fixture(autouse=True)
+def forget_the_routes() -> Iterator[None]:
+    """Leaves no route to a broken dialect."""
+    yield
+    transit.route_at.cache_clear()
+
+
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "request reader": broken("request"),
     "reply reader": broken("reply"),
     "event reader": broken("event"),
-    "dialect look-up": raising(httpx_transport, "dialect_at"),
-    "endpoint": raising(httpx_transport, "endpoint_at"),
+    "dialect look-up": forgetful(raising(transit, "dialect_at")),
+    "endpoint": raising(transit, "endpoint_at"),
     "provenance": raising(departure, "provenance_of"),
     "attributes at start": raising(emit, "told_of"),
     "attributes at end": raising(emit, "words_of_outcome"),
@@ -155,8 +172,8 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "outcome of an exception": raising(emit.outcome, "outcome_of_exception"),
     "context": raising(context, "with_frame"),
     "current frame": raising(context, "current"),
-    "hearing": raising(httpx_transport, "Hearing"),
-    "pieces": raising(hearing.Lines, "events"),
+    "hearing": raising(hearing.Hearing, "__init__"),
+    "pieces": raising(sse.Lines, "events"),
     "span start": raising(sdk_trace.Tracer, "start_span"),
     "span end": raising(sdk_trace.Span, "end"),
     "span attributes": raising(sdk_trace.Span, "set_attributes"),
@@ -166,85 +183,22 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
-def run_all(library: ModuleType) -> list[Any]:
-    """Whole, streamed and failing calls, sync and async; what the host sees of each."""
-    return [*_sync(library), *asyncio.run(_async(library))]
-
-
-BODY = {"model": "m", "stream": True}
-
-
-def _script(server: Provider) -> None:
-    # The provider makes ids up: fixed here, so that two runs can be compared.
-    fixed = json.dumps({"choices": [{"message": {"content": "hi"}}]}).encode()
-    server.script(
-        wire.Answer(headers={"content-type": "application/json"}, body=fixed),
-        wire.Answer(
-            headers={"content-type": "text/event-stream"}, chunks=[b'data: {"choices":[]}\n\n', b"data: [DONE]\n\n"]
-        ),
-        wire.Answer(headers={"content-type": "text/event-stream"}, chunks=[b"data: {}\n\n", wire.HANGUP]),
-        wire.Answer(status=429, body=b'{"error":{"code":"x"}}'),
-        wire.Answer(drop=True),
-    )
-
-
-def _sync(library: ModuleType) -> list[Any]:
-    seen: list[Any] = []
-    with Provider() as server, library.Client() as client:
-        url = f"{server.url}/v1/chat/completions"
-        _script(server)
-        seen.append(client.post(url, json=BODY).content)
-        for _ in range(2):
-            with client.stream("POST", url, json=BODY) as response:
-                _collect(seen, lambda r=response: list(r.iter_bytes()))
-        seen.append(client.post(url, json=BODY).status_code)
-        _collect(seen, lambda: client.post(url, json=BODY))
-    return seen
-
-
-async def _async(library: ModuleType) -> list[Any]:
-    seen: list[Any] = []
-    with Provider() as server:
-        async with library.AsyncClient() as client:
-            url = f"{server.url}/v1/chat/completions"
-            _script(server)
-            seen.append((await client.post(url, json=BODY)).content)
-            for _ in range(2):
-                async with client.stream("POST", url, json=BODY) as response:
-                    try:
-                        seen.append([chunk async for chunk in response.aiter_bytes()])
-                    except Exception as error:
-                        seen.append(type(error))
-            seen.append((await client.post(url, json=BODY)).status_code)
-            try:
-                await client.post(url, json=BODY)
-            except Exception as error:
-                seen.append(type(error))
-    return seen
-
-
-def _collect(seen: list[Any], action: Callable[[], Any]) -> None:
-    try:
-        seen.append(action())
-    except Exception as error:
-        seen.append(type(error))
-
-
-@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+@pytest.mark.parametrize("carrier", CARRIERS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_ours_leaves_every_call_as_it_was(
     fault: str,
-    library: ModuleType,
+    carrier: str,
     make_told: Callable[[], Told],
     faults: Faults,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     faults.expect()
-    plain = run_all(library)
+    run_all = CARRIERS[carrier].run_all
+    plain = run_all()
     make_told()
     with monkeypatch.context() as patcher:
         FAULTS[fault](patcher)
-        assert run_all(library) == plain
+        assert run_all() == plain
     assert faults.seen, "the fault was not provoked"
     assert aloft.count() == 0, "a span is left open"
     assert {type(error) for _, error in faults.seen} <= {ZeroDivisionError, AttributeError}
@@ -307,20 +261,24 @@ def test_a_fault_of_ours_leaves_every_kind_of_entry_as_it_was(
     assert len(told.spans()) == started
 
 
-@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
-def test_without_a_fault_the_host_sees_the_same_as_without_us(
-    library: ModuleType, make_told: Callable[[], Told]
-) -> None:
-    plain = run_all(library)
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_without_a_fault_the_host_sees_the_same_as_without_us(carrier: str, make_told: Callable[[], Told]) -> None:
+    plain = CARRIERS[carrier].run_all()
     told = make_told()
-    assert run_all(library) == plain
-    assert len(told.spans()) == 10
+    assert CARRIERS[carrier].run_all() == plain
+    assert [str((span.attributes or {})["dispatch.outcome.kind"]) for span in told.spans()] == CARRIERS[carrier].kinds
+
+
+def test_every_transport_has_a_carrier() -> None:
+    assert {carrier.transport for carrier in CARRIERS.values()} == {seam.wrapper.__module__ for seam in SEAMS}
 
 
 def test_every_dialect_is_found_and_speaks_for_itself() -> None:
     found = dialects.dialects()
     assert all(isinstance(dialect, Dialect) for dialect in found)
-    assert len({dialect.wire_format for dialect in found}) == len(found)
+    assert len({dialect.name for dialect in found}) == len(found)
+    endings = [ending for dialect in found for ending in dialect.endings]
+    assert len(set(endings)) == len(endings)
 
 
 def test_a_hook_that_fails_does_not_fail_the_import(monkeypatch: pytest.MonkeyPatch, faults: Faults) -> None:

@@ -23,6 +23,7 @@ from otel_dispatch.vocabulary import Kind, Origin, OutcomeClass, OutcomeKind, Th
 from otel_dispatch.wording import (
     span_name,
     words_of,
+    words_of_change,
     words_of_outcome,
     words_of_reply,
     words_of_request,
@@ -175,8 +176,7 @@ def test_a_request_in_attributes() -> None:
 
 
 def test_an_answer_in_attributes() -> None:
-    thinking = Thinking(ThinkingMode.OFF, False, None, "none")
-    reply = Reply("m-1", "id-1", ["stop", "length"], Usage(1, 0, 2, 3, 4), thinking=thinking)
+    reply = Reply("m-1", "id-1", ["stop", "length"], Usage(1, 0, 2, 3, 4), upstream="Up")
     assert words_of_reply(reply) == {
         "gen_ai.response.model": "m-1",
         "gen_ai.response.id": "id-1",
@@ -186,11 +186,32 @@ def test_an_answer_in_attributes() -> None:
         "gen_ai.usage.cache_read.input_tokens": 2,
         "gen_ai.usage.cache_write.input_tokens": 3,
         "gen_ai.usage.reasoning.output_tokens": 4,
+        "dispatch.served.provider": "Up",
+    }
+    assert words_of_reply(Reply()) == {}
+
+
+def test_what_an_answer_changes_in_attributes() -> None:
+    before = Dispatch(Kind.LLM_CALL, "chat", "local", "m", WireFormat.OPENAI_COMPAT, mismatch=())
+    after = replace(
+        before,
+        provider="vllm",
+        thinking=Thinking(ThinkingMode.OFF, False, None, "none"),
+        mismatch=("model.served",),
+        provenance=Provenance(model=Origin.ESCALATION_OVERRIDE),
+    )
+    assert words_of_change(before, after) == {
+        "dispatch.provider": "vllm",
+        "gen_ai.provider.name": "vllm",
+        "peer.service": "vllm",
+        "service.peer.name": "vllm",
         "dispatch.thinking.mode": "off",
         "dispatch.thinking.enabled": False,
         "dispatch.thinking.level": "none",
+        "dispatch.mismatch": "model.served",
+        "dispatch.provenance.model": "escalation_override",
     }
-    assert words_of_reply(Reply()) == {}
+    assert words_of_change(before, before) == {}
 
 
 OUTCOMES = [

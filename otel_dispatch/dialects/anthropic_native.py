@@ -59,7 +59,7 @@ _message = msgspec.json.Decoder(_Message)
 _event = msgspec.json.Decoder(_Event)
 
 
-def read_request(body: bytes) -> Request | None:
+def read_request(body: bytes, _: str) -> Request | None:
     """What a ``POST …/messages`` asks for; None for the messages of a chat server, which name no model."""
     sent = decode(_request, body)
     if sent is None or not is_filled(sent.messages) or text_of(sent.model) is None:
@@ -163,4 +163,7 @@ def _read_usage(usage: object, reply: Reply) -> None:
         note_usage(kept, input=fresh + (kept.cache_read or 0) + (kept.cache_write or 0))
 
 
-DIALECT = Dialect(WireFormat.ANTHROPIC_NATIVE, ("/messages",), read_request, read_reply, read_event)
+MESSAGES = Dialect(
+    "anthropic_messages", WireFormat.ANTHROPIC_NATIVE, ("/messages",), read_request, read_reply, read_event
+)
+DIALECTS = (MESSAGES,)

@@ -83,7 +83,7 @@ _completion = msgspec.json.Decoder(_Completion)
 _THINKING = tuple(_Request.__struct_fields__[6:])
 
 
-def read_request(body: bytes) -> Request:
+def read_request(body: bytes, _: str) -> Request:
     """What a ``POST …/chat/completions`` asks for."""
     sent = decode(_request, body)
     if sent is None:
@@ -220,4 +220,5 @@ def _is_error_list(body: bytes, reply: Reply) -> bool:
 
 _errors = msgspec.json.Decoder(list[_Completion])
 
-DIALECT = Dialect(WireFormat.OPENAI_COMPAT, ("/chat/completions",), read_request, read_reply, read_event)
+CHAT = Dialect("openai_chat", WireFormat.OPENAI_COMPAT, ("/chat/completions",), read_request, read_reply, read_event)
+DIALECTS = (CHAT,)

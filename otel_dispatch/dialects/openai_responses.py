@@ -61,7 +61,7 @@ _COMMITMENTS = frozenset(
 )
 
 
-def read_request(body: bytes) -> Request | None:
+def read_request(body: bytes, _: str) -> Request | None:
     """What a ``POST …/responses`` asks for; None for the responses of a form, which name no model and no prompt."""
     sent = decode(_request, body)
     if sent is None or (text_of(sent.model) is None and text_of(as_map(sent.prompt).get("id")) is None):
@@ -169,4 +169,7 @@ def _read_item(item: Any, reply: Reply) -> None:
         reply.committed = True
 
 
-DIALECT = Dialect(WireFormat.OPENAI_RESPONSES, ("/responses",), read_request, read_reply, read_event)
+RESPONSES = Dialect(
+    "openai_responses", WireFormat.OPENAI_RESPONSES, ("/responses",), read_request, read_reply, read_event
+)
+DIALECTS = (RESPONSES,)

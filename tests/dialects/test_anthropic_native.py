@@ -7,7 +7,7 @@ import pytest
 
 from otel_dispatch.demo.provider import error, messages, messages_stream
 from otel_dispatch.dialects import dialect_at
-from otel_dispatch.dialects.anthropic_native import DIALECT
+from otel_dispatch.dialects.anthropic_native import MESSAGES as DIALECT
 from otel_dispatch.record import Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, heard, heard_body, heard_events, said
@@ -46,7 +46,7 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("change", "expected"), REQUESTS)
 def test_a_request_is_read(change: dict[str, Any], expected: dict[str, Any]) -> None:
     fields = {name: getattr(DEFAULT, name) for name in Request.__dataclass_fields__}
-    assert DIALECT.request(json.dumps({**BODY, **change}).encode()) == Request(**{**fields, **expected})
+    assert DIALECT.request(json.dumps({**BODY, **change}).encode(), "") == Request(**{**fields, **expected})
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_request_is_read(change: dict[str, Any], expected: dict[str, Any]) -> 
     ))],
 )  # fmt: skip
 def test_the_messages_of_a_chat_server_are_no_model_call(body: bytes) -> None:
-    assert DIALECT.request(body) is None
+    assert DIALECT.request(body, "") is None
 
 
 USAGE = {"input": 9, "output": 12, "cache_read": 0, "cache_write": 0}

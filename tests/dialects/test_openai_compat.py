@@ -7,7 +7,7 @@ import pytest
 
 from otel_dispatch.demo.provider import Answer, chat, chat_stream, error
 from otel_dispatch.dialects import dialect_at
-from otel_dispatch.dialects.openai_compat import DIALECT
+from otel_dispatch.dialects.openai_compat import CHAT as DIALECT
 from otel_dispatch.record import Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, heard, heard_body, heard_events, said
@@ -19,7 +19,7 @@ TOOL = {"type": "function", "function": {"name": "f"}}
 
 
 def asked(**body: Any) -> Request | None:
-    return DIALECT.request(json.dumps({"model": "m", "messages": [], **body}).encode())
+    return DIALECT.request(json.dumps({"model": "m", "messages": [], **body}).encode(), "")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_request_is_read(body: dict[str, Any], expected: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe", b'{"model":"m"'])
 def test_of_a_request_that_cannot_be_read_nothing_is_claimed(body: bytes) -> None:
-    assert DIALECT.request(body) == Request(
+    assert DIALECT.request(body, "") == Request(
         WireFormat.OPENAI_COMPAT,
         thinking=Thinking(ThinkingMode.UNKNOWN),
         tool_format=ToolFormat.UNKNOWN,

@@ -7,7 +7,7 @@ import pytest
 
 from otel_dispatch.demo.provider import error, responses, responses_stream
 from otel_dispatch.dialects import dialect_at
-from otel_dispatch.dialects.openai_responses import DIALECT
+from otel_dispatch.dialects.openai_responses import RESPONSES as DIALECT
 from otel_dispatch.record import Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, heard, heard_body, heard_events, said
@@ -46,14 +46,14 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_a_request_is_read(change: dict[str, Any], expected: dict[str, Any]) -> None:
     fields = {name: getattr(DEFAULT, name) for name in Request.__dataclass_fields__}
     body = {"model": "m", "input": "hi", **change}
-    assert DIALECT.request(json.dumps(body).encode()) == Request(**{**fields, **expected})
+    assert DIALECT.request(json.dumps(body).encode(), "") == Request(**{**fields, **expected})
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b'{"form":3}', b'{"model":3}', b'{"prompt":"hi"}', b'{"prompt":{}}', b'{"model":"m"']
 )
 def test_the_responses_of_a_form_are_no_model_call(body: bytes) -> None:
-    assert DIALECT.request(body) is None
+    assert DIALECT.request(body, "") is None
 
 
 USAGE = {"input": 9, "output": 12, "cache_read": 0, "cache_write": 0, "reasoning": 0}

@@ -1,0 +1,76 @@
+"""How a body that comes in pieces is split into the data of its events, by its content type."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
+
+from .sse import Lines
+
+EVENTS: Final = "text/event-stream"
+
+
+class Framing(Protocol):
+    """Splits chunks that may end anywhere into the data of events; keeps only the unfinished rest."""
+
+    overrun: bool
+    """Whether an event was too large to keep, so that nothing after it is heard."""
+
+    def events(self, chunk: bytes) -> Iterable[bytes]:
+        """The data of each event that *chunk* completes."""
+        ...
+
+    def end(self) -> Iterable[bytes]:
+        """What the body's end completes."""
+        ...
+
+
+LIMIT: Final = 4 * 1024 * 1024
+"""The most bytes that an unfinished line may hold; a larger one is given up, and with it the rest of the body."""
+
+
+class JsonLines:
+    """One JSON value a line (https://github.com/ndjson/ndjson-spec)."""
+
+    __slots__ = ("_rest", "overrun")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self.overrun = False
+
+    def events(self, chunk: bytes) -> Iterable[bytes]:
+        """The lines that *chunk* completes."""
+        if not self._rest and chunk.find(b"\n") == len(chunk) - 1:
+            # The usual chunk is one whole line.
+            line = chunk.strip()
+            return (line,) if line else ()
+        return self._events(chunk)
+
+    def end(self) -> Iterator[bytes]:
+        """A last line that no line break ends."""
+        line, self._rest = self._rest.strip(), b""
+        if line:
+            yield line
+
+    def _events(self, chunk: bytes) -> Iterator[bytes]:
+        if self.overrun:
+            return
+        lines = (self._rest + chunk).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            if line := line.strip():
+                yield line
+        if len(self._rest) > LIMIT:
+            self.overrun, self._rest = True, b""
+
+
+_FRAMINGS: Final[dict[str, Callable[[], Framing]]] = {
+    EVENTS: Lines,
+    "application/x-ndjson": JsonLines,
+    "application/ndjson": JsonLines,
+    "application/jsonl": JsonLines,
+}
+
+
+def framing_of(content_type: str) -> Framing | None:
+    """The framing of a body of this *content_type*, or None where it is read as a whole."""
+    made = _FRAMINGS.get(content_type) or _FRAMINGS.get(content_type.partition(";")[0].strip().lower())
+    return made() if made is not None else None

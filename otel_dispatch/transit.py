@@ -1,0 +1,156 @@
+"""The way of one call through a transport: off as its request leaves, landed as its answer has been heard."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from . import context
+from .dialects import Dialect, dialect_at
+from .emit import Flight, take_off
+from .guard import succeeds
+from .hearing import Hearing
+from .keeper import keeper
+from .providers import endpoint_at
+
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+RETRY_COUNT = "x-stainless-retry-count"
+"""The header in which OpenAI's and Anthropic's SDKs count their own retries."""
+
+Route = tuple[Dialect, str]
+Departed = tuple[Dialect, Flight]
+Arrive = Callable[[Dialect, Flight, Any], None]
+"""What a transport does with the response that a send gave it; may raise what a fault of ours raises."""
+
+
+@lru_cache(512)
+def route_at(target: str | bytes) -> Route | None:
+    """The dialect that answers at a request's *target*, as sent with or without its query, and its path; or None."""
+    path = (target if isinstance(target, str) else target.decode("ascii")).partition("?")[0].rstrip("/")
+    dialect = dialect_at(path)
+    return None if dialect is None else (dialect, path)
+
+
+def depart(dialect: Dialect, path: str, host: str, port: int | None, body: bytes, retries: str) -> Departed | None:
+    """The flight of a request, or None where it is no model call, or nobody is to hear of it.
+
+    *path* is as sent, *retries* what `RETRY_COUNT` said, or "". May raise what a fault of ours raises.
+    """
+    asked = dialect.request(body, path)
+    if asked is None:
+        return None
+    resend = int(retries) if retries.isdecimal() else 0
+    flight = take_off(asked, endpoint_at(host, port, dialect.home), body, resend)
+    return None if flight is None else (dialect, flight)
+
+
+def fly(
+    departed: Departed, arrive: Arrive, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """Send, and hear what comes of it."""
+    dialect, flight = departed
+    token = flight.enter()
+    try:
+        response = wrapped(*args, **kwargs)
+    except BaseException as error:
+        flight.fail(error)
+        raise
+    finally:
+        context.detach(token)
+    if not succeeds(arrive, dialect, flight, response):
+        flight.lose()
+    return response
+
+
+async def afly(
+    departed: Departed,
+    arrive: Arrive,
+    wrapped: Callable[..., Awaitable[Any]],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    """Send asynchronously, and hear what comes of it."""
+    dialect, flight = departed
+    token = flight.enter()
+    try:
+        response = await wrapped(*args, **kwargs)
+    except BaseException as error:
+        flight.fail(error)
+        raise
+    finally:
+        context.detach(token)
+    if not succeeds(arrive, dialect, flight, response):
+        flight.lose()
+    return response
+
+
+class Overheard:
+    """What stands between a body that comes in pieces and its reader, who gets each piece unchanged.
+
+    Whoever drops the body unread drops this, too, and so it is noticed. A subclass says in `leave` how it steps aside.
+    """
+
+    def __init__(self, hearing: Hearing) -> None:
+        self.hearing = hearing
+        self.reading = self._inside = False
+
+    def leave(self) -> None:
+        """Step aside: all has been heard."""
+
+    def listen(self, passing: Any, decode: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        """Hand on what is *passing*, a generator, and hear each piece of it, decoded."""
+        piece = self.hearing.piece
+        self.reading = self._inside = True
+        try:
+            for chunk in passing:
+                piece(decode(chunk))
+                self._inside = False
+                yield chunk
+                self._inside = True
+        except BaseException as error:
+            self.broken(error)
+            raise
+        else:
+            self.hearing.end()
+        finally:
+            passing.close()
+            self.leave()
+
+    async def alisten(self, passing: Any, decode: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
+        """Hand on what is *passing*, an asynchronous generator, and hear each piece of it, decoded."""
+        piece = self.hearing.piece
+        self.reading = self._inside = True
+        try:
+            async for chunk in passing:
+                piece(decode(chunk))
+                self._inside = False
+                yield chunk
+                self._inside = True
+        except BaseException as error:
+            self.broken(error)
+            raise
+        else:
+            self.hearing.end()
+        finally:
+            await passing.aclose()
+            self.leave()
+
+    def broken(self, error: BaseException) -> None:
+        """Hear that reading failed."""
+        if isinstance(error, GeneratorExit):
+            keeper.aside(self.hearing.close)
+        else:
+            self.hearing.fail(error)
+
+    def closed(self) -> None:
+        """Hear that the body was closed."""
+        # A body that ends by itself closes its response from within the read: the read then tells how it ended.
+        if not self._inside:
+            if not self.hearing.is_over:
+                keeper.aside(self.hearing.close)
+            self.leave()
+
+    def __del__(self, aside: Callable[[Callable[[], object]], None] = keeper.aside) -> None:
+        # Bound here, as an interpreter that shuts down may have emptied this module.
+        if not self.hearing.is_over:
+            aside(self.hearing.close)
