@@ -23,6 +23,7 @@ usage: python3 dev.py COMMAND
   demo  [args]   the demonstration
   test  [args]   the tests; the arguments go to pytest
   check          every check, the tests last
+  matrix [rows]  the tests against other versions and beside other instrumentations
   bench [args]   what an instrumented call costs
 
 Each sets up .venv first.
@@ -31,6 +32,7 @@ Each sets up .venv first.
 MODULES = {
     "demo": ["otel_dispatch", "demo"],
     "test": ["pytest"],
+    "matrix": ["matrix"],
     "bench": ["benchmarks.overhead"],
 }
 
