@@ -28,6 +28,7 @@ _REQUEST = {
 
 SAMPLES = {
     "anthropic_messages": Samples(
+        path="/v1/messages",
         requests=[_REQUEST],
         answers=whole(
             messages(TEXT, **_ALL, thinking=TEXT, redacted=True, cache_read=3, cache_write=4, thinking_tokens=5),

@@ -33,6 +33,7 @@ _REQUEST = {
 
 SAMPLES = {
     "openai_chat": Samples(
+        path="/v1/chat/completions",
         requests=[_REQUEST],
         answers=whole(
             chat(TEXT, **_ALL, reasoning=TEXT, refusal=TEXT, reasoning_tokens=3, cached_tokens=4),

@@ -20,6 +20,7 @@ _REQUEST = {
 
 SAMPLES = {
     "openai_responses": Samples(
+        path="/v1/responses",
         requests=[_REQUEST],
         answers=whole(
             responses(
