@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .outcome import is_code
+from .codes import is_code
 from .record import Reply, Request, Usage
 from .thinking import as_map
 from .vocabulary import count_of
