@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
+from .eventstream import Messages
 from .sse import Lines
 
 EVENTS: Final = "text/event-stream"
@@ -38,7 +39,7 @@ class JsonLines:
 
     def events(self, chunk: bytes) -> Iterable[bytes]:
         """The lines that *chunk* completes."""
-        if not self._rest and chunk.find(b"\n") == len(chunk) - 1:
+        if not self._rest and not self.overrun and chunk.find(b"\n") == len(chunk) - 1:
             # The usual chunk is one whole line.
             line = chunk.strip()
             return (line,) if line else ()
@@ -67,6 +68,8 @@ _FRAMINGS: Final[dict[str, Callable[[], Framing]]] = {
     "application/x-ndjson": JsonLines,
     "application/ndjson": JsonLines,
     "application/jsonl": JsonLines,
+    "application/stream+json": JsonLines,  # Cohere's version 1
+    "application/vnd.amazon.eventstream": Messages,
 }
 
 

@@ -9,17 +9,17 @@ LIMIT = 4 * 1024 * 1024
 class Lines:
     """Splits chunks that may end anywhere; keeps only the unfinished rest."""
 
-    __slots__ = ("_data", "_held", "_rest", "overrun")
+    __slots__ = ("_data", "_held", "_is_bare", "_rest", "overrun")
 
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
         self._held = 0
-        self.overrun = False
+        self.overrun = self._is_bare = False
 
     def events(self, chunk: bytes) -> Iterable[bytes]:
         """The data of each event that *chunk* completes."""
-        if not self._rest and not self._data and chunk[-2:] == b"\n\n" and b"\r" not in chunk:
+        if not self._rest and not self._data and not self.overrun and chunk[-2:] == b"\n\n" and b"\r" not in chunk:
             # The usual chunk is one whole event: its name, if it has one, and one line of data.
             head, _, data = chunk[:-2].rpartition(b"\n")
             if data[:6] == b"data: " and (not head or (head[:6] == b"event:" and b"\n" not in head)):
@@ -38,8 +38,13 @@ class Lines:
         self._rest = lines.pop()
         for line in lines:
             if line.startswith(b"data:"):
-                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-                self._held += len(line)
+                if self._is_bare:
+                    yield self._flush()
+                self._keep(line[6:] if line[5:6] == b" " else line[5:])
+            elif self._is_bare or (line[:1] == b"{" and not self._data):
+                # Google's APIs report an error in mid-stream as bare JSON, laid out over lines to the body's end.
+                self._is_bare = True
+                self._keep(line)
             elif not line and self._data:
                 yield self._flush()
         if len(self._rest) + self._held > LIMIT:
@@ -48,12 +53,20 @@ class Lines:
     def end(self) -> Iterator[bytes]:
         """What the body's end completes: some servers leave the last blank line out."""
         if self._rest.startswith(b"data:"):
-            self._data.append(self._rest[5:].strip())
+            if self._is_bare:
+                yield self._flush()
+            self._keep(self._rest[5:].strip())
+        elif rest := self._rest.rstrip(b"\r") if self._is_bare or self._rest[:1] == b"{" else b"":
+            self._keep(rest)
         self._rest = b""
         if self._data:
             yield self._flush()
 
+    def _keep(self, data: bytes) -> None:
+        self._data.append(data)
+        self._held += len(data) + len(b"data: ")
+
     def _flush(self) -> bytes:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        self._data, self._held = [], 0
+        self._data, self._held, self._is_bare = [], 0, False
         return data

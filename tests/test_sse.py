@@ -30,6 +30,9 @@ STREAMS = [
     (b"data: a: b\n\n", [b"a: b"]),
     (b"data: a\n\n\n\ndata: b\n\n", [b"a", b"b"]),
     (b"data: \xff\x00\n\n", [b"\xff\x00"]),
+    (b'data: a\n\n{\n  "x": {\n\n  }\n}\n', [b"a", b'{\n  "x": {\n\n  }\n}']),
+    (b'{"x":1}\n\ndata: a\n\n', [b'{"x":1}\n', b"a"]),
+    (b"data: a\n{\ndata: b\n\n", [b"a\nb"]),
     ("data: \N{GRINNING FACE}\n\n".encode(), ["\N{GRINNING FACE}".encode()]),
 ]
 
