@@ -1,12 +1,12 @@
 """What a transport overhears of an answer: bytes in, facts to the flight, the end exactly once."""
 
-import zlib
 from collections.abc import Callable
 
 from .dialects import Dialect
 from .emit import Flight
 from .framing import EVENTS, framing_of
 from .guard import guarded, succeeds
+from .unpacking import Unpack, unpacker
 
 LIMIT = 32 * 1024 * 1024
 """The most bytes of a whole body that comes in pieces that are kept to be read; of a larger one nothing is told."""
@@ -17,13 +17,14 @@ _EVENTS = (b"data:", b"event:")
 class Hearing:
     """Listens to the decoded body of one answer, whole or in pieces."""
 
-    __slots__ = ("_body", "_dialect", "_lines", "_size", "flight")
+    __slots__ = ("_body", "_dialect", "_lines", "_size", "_unpack", "flight")
 
     def __init__(self, flight: Flight, dialect: Dialect, content_type: str) -> None:
         self.flight, self._dialect = flight, dialect
         self._lines = framing_of(content_type)
         self._body: list[bytes] = []
         self._size = -1
+        self._unpack: Unpack | None = None
 
     def whole(self, body: bytes) -> None:
         """Hear a body that is all there; may raise what a fault of ours raises."""
@@ -57,11 +58,12 @@ class Hearing:
 
     @guarded
     def end(self) -> None:
-        """Hear that the body has come to its end."""
+        """Hear that the body has come to its end; safe to call twice."""
         reply = self.flight.reply
         if self._lines is None:
             if self._size <= LIMIT:
                 self.flight.read(self._dialect.reply, b"".join(self._body))
+                self._size = LIMIT + 1
         else:
             for data in self._lines.end():
                 self.flight.read(self._dialect.event, data)
@@ -72,10 +74,12 @@ class Hearing:
 
     def decoder(self, encoding: str) -> Callable[[bytes], bytes]:
         """What turns raw pieces in a content *encoding* into the pieces to hear; of an unknown one nothing is told."""
+        encoding = encoding.strip().lower()
         if encoding in ("", "identity"):
             return as_is
-        if encoding in ("gzip", "x-gzip", "deflate"):
-            return _Inflate()
+        if (unpack := unpacker(encoding)) is not None:
+            self._unpack = unpack
+            return unpack
         self._lines, self._size = None, LIMIT + 1
         self.flight.reply.unread = True
         return as_is
@@ -90,7 +94,13 @@ class Hearing:
         return self.flight.has_ended
 
     def close(self) -> None:
-        """Hear that nobody reads on."""
+        """Hear that nobody reads on; a status that refuses, and what is no text, have said it all by then."""
+        if (self.flight.status or 0) >= 300 or (self._unpack is not None and self._unpack.is_broken):
+            self.end()
+            return
+        # Who reads by lines may leave at the last line of an event, before the blank one that ends it.
+        for data in self._lines.end() if self._lines is not None else ():
+            self.flight.read(self._dialect.event, data)
         self.flight.abandon()
 
     def _keep(self, chunk: bytes) -> None:
@@ -100,20 +110,6 @@ class Hearing:
         elif self._body:
             self._body = []
             self.flight.reply.unread = True
-
-
-class _Inflate:
-    """Decodes what passes; garbage stays garbage to us and is the host's to find."""
-
-    def __init__(self) -> None:
-        # 32 + 15 bits: tell gzip and zlib apart by the header.
-        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
-
-    def __call__(self, chunk: bytes) -> bytes:
-        try:
-            return self._stream.decompress(chunk)
-        except zlib.error:
-            return b""
 
 
 def as_is(chunk: bytes) -> bytes:

@@ -113,7 +113,8 @@ class Overheard:
         else:
             self.hearing.end()
         finally:
-            passing.close()
+            if (close := getattr(passing, "close", None)) is not None:
+                close()
             self.leave()
 
     async def alisten(self, passing: Any, decode: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
@@ -132,7 +133,8 @@ class Overheard:
         else:
             self.hearing.end()
         finally:
-            await passing.aclose()
+            if (aclose := getattr(passing, "aclose", None)) is not None:
+                await aclose()
             self.leave()
 
     def broken(self, error: BaseException) -> None:

@@ -1,17 +1,16 @@
 """httpx and httpx2: `Client.send` and `AsyncClient.send`; bodies that come in pieces are overheard as they pass."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from ..dialects import Dialect
 from ..emit import Flight
 from ..guard import guarded, swallow
-from ..hearing import Hearing, as_is
+from ..hearing import Hearing
 from ..instruments import is_armed
 from ..seam import Seam
 from ..transit import DEFAULT_PORTS, RETRY_COUNT, Departed, Overheard, Route, afly, depart, fly, route_at
-
-_EARS = {False: ("iter_bytes", "iter_raw", "close"), True: ("aiter_bytes", "aiter_raw", "aclose")}
 
 
 def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -31,7 +30,7 @@ async def _asend(request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...
     departed = _depart(request)
     if departed is None:
         return await wrapped(*args, **kwargs)
-    return await afly(departed, _arrive_async, wrapped, args, kwargs)
+    return await afly(departed, _arrive, wrapped, args, kwargs)
 
 
 @guarded
@@ -64,7 +63,7 @@ def _body_of(request: Any) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def _arrive(dialect: Dialect, flight: Flight, response: Any, is_async: bool = False) -> None:
+def _arrive(dialect: Dialect, flight: Flight, response: Any) -> None:
     flight.answered(response.status_code, response.headers.raw)
     body = response.content if response.is_stream_consumed else None
     if body is not None and body[:1] == b"{":
@@ -74,83 +73,47 @@ def _arrive(dialect: Dialect, flight: Flight, response: Any, is_async: bool = Fa
     hearing = Hearing(flight, dialect, response.headers.get("content-type", ""))
     if body is not None:
         hearing.whole(body)
-    else:
-        flight.stream()
-        _Response(response, hearing, is_async)
+        return
+    flight.stream()
+    decode = hearing.decoder(response.headers.get("content-encoding", ""))
+    response.stream = _body_like(response.stream.__class__)(response.stream, hearing, decode)
 
 
-def _arrive_async(dialect: Dialect, flight: Flight, response: Any) -> None:
-    _arrive(dialect, flight, response, True)
+class _Body(Overheard):
+    """A response's stream, which the host reads through this one; whoever puts another over it hears it end later.
 
-
-class _Response(Overheard):
-    """Lives on a response until that has been read or closed.
-
-    It holds the response strongly: a weak reference would be dead when a garbage collection closes the generators
-    that read from it, and the connection would not be closed.
+    On the stream and not on the response: a copy of the response's attributes, as Mistral's telemetry makes one, takes
+    the stream along, and a response that is dropped unread is not kept alive by us.
     """
 
-    def __init__(self, response: Any, hearing: Hearing, is_async: bool) -> None:
+    def __init__(self, stream: Any, hearing: Hearing, decode: Callable[[bytes], bytes]) -> None:
         super().__init__(hearing)
-        self.response = response
-        self._encoding: str = response.headers.get("content-encoding", "").strip().lower()
-        self._names = _EARS[is_async]
-        for name in self._names:
-            response.__dict__[name] = _Ear(self, name)
+        self._stream, self._decode = stream, decode
 
-    def iter_bytes(self, original: Callable[..., Iterator[bytes]], *args: Any, **kwargs: Any) -> Iterator[bytes]:
-        return self.listen(original(*args, **kwargs), as_is)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_stream"], name)
 
-    def iter_raw(self, original: Callable[..., Iterator[bytes]], *args: Any, **kwargs: Any) -> Iterator[bytes]:
-        passing = original(*args, **kwargs)
-        return passing if self.reading else self.listen(passing, self.hearing.decoder(self._encoding))
+    def __iter__(self) -> Iterator[bytes]:
+        return self.listen(iter(self._stream), self._decode)
 
-    def aiter_bytes(
-        self, original: Callable[..., AsyncIterator[bytes]], *args: Any, **kwargs: Any
-    ) -> AsyncIterator[bytes]:
-        return self.alisten(original(*args, **kwargs), as_is)
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.alisten(aiter(self._stream), self._decode)
 
-    def aiter_raw(
-        self, original: Callable[..., AsyncIterator[bytes]], *args: Any, **kwargs: Any
-    ) -> AsyncIterator[bytes]:
-        passing = original(*args, **kwargs)
-        return passing if self.reading else self.alisten(passing, self.hearing.decoder(self._encoding))
+    def close(self) -> None:
+        # First, as whose span it is may end it with the body.
+        self.closed()
+        self._stream.close()
 
-    def close(self, original: Callable[[], None]) -> None:
-        try:
-            original()
-        finally:
-            self.closed()
-
-    async def aclose(self, original: Callable[[], Any]) -> None:
-        try:
-            await original()
-        finally:
-            self.closed()
-
-    def leave(self) -> None:
-        for name in self._names:
-            self.response.__dict__.pop(name, None)
+    async def aclose(self) -> None:
+        self.closed()
+        await self._stream.aclose()
 
 
-class _Ear:
-    """One overheard method of a response; pickles as the method itself."""
-
-    __slots__ = ("_name", "_over")
-
-    def __init__(self, over: _Response, name: str) -> None:
-        self._over, self._name = over, name
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._over, self._name)(self.__wrapped__, *args, **kwargs)
-
-    def __reduce__(self) -> Any:
-        return getattr, (self._over.response, self._name)
-
-    @property
-    def __wrapped__(self) -> Any:
-        response = self._over.response
-        return getattr(type(response), self._name).__get__(response)
+@lru_cache(16)
+def _body_like(kind: Any) -> type[_Body]:
+    # The response asks whether its stream is of the library's own kind, which we do not import.
+    bases = tuple(each for each in kind.__mro__ if each.__name__ in ("SyncByteStream", "AsyncByteStream"))
+    return type("_Body", (_Body, *bases), {})
 
 
 SEAMS = tuple(
