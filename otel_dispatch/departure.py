@@ -18,6 +18,8 @@ Told = tuple[Dispatch, Mapping[str, Any]]
 """A record, and the attributes that it starts with."""
 
 _NAMELESS = (LOCAL, UNKNOWN)
+# Whom people run themselves: a host that nobody knows may be theirs until its answer says otherwise.
+_RUN_AT_HOME = frozenset({"ollama"})
 _latest: tuple[tuple[Any, ...], Any] = ((None,) * 6, None)
 
 
@@ -77,6 +79,9 @@ def arrived(dispatch: Dispatch, request: Request, reply: Reply) -> Dispatch:
         changes["thinking"] = reply.thinking
     if reply.provider is not None and dispatch.provider in _NAMELESS:
         changes["provider"] = reply.provider
+        if _is_elsewhere(dispatch.requested.provider, reply.provider):
+            known = changes.get("mismatch", dispatch.mismatch)
+            changes["mismatch"] = tuple(sorted({*known, str(Mismatch.PROVIDER_HOST)}))
     if (reply.overridden or request.fallbacks or request.upstreams) and (fields := _overridden(request, reply)):
         origins = {name: Origin.ESCALATION_OVERRIDE for name in fields if _may_be_overridden(dispatch, name)}
         changes["provenance"] = replace(dispatch.provenance, **origins)
@@ -87,6 +92,7 @@ def _is_another(dispatch: Dispatch, request: Request, served: str) -> bool:
     # A deployment's name is the user's own and names no model.
     return (
         request.model is not None
+        and not request.deployment
         and not names_deployments(dispatch.provider)
         and not is_same_model(request.model, served)
     )
@@ -118,10 +124,15 @@ def _may_be_overridden(dispatch: Dispatch, name: Field) -> bool:
     return getattr(dispatch.provenance, name) is not Origin.INHERITED
 
 
+def _is_elsewhere(asked: str | None, provider: str) -> bool:
+    if asked is None or asked == provider or not is_known(asked):
+        return False
+    return provider not in _NAMELESS or asked not in _RUN_AT_HOME
+
+
 def _departures(request: Request, endpoint: Endpoint, requested: Requested) -> tuple[str, ...]:
     found = []
-    asked = requested.provider
-    if asked is not None and is_known(asked) and endpoint.provider != asked:
+    if _is_elsewhere(requested.provider, endpoint.provider):
         found.append(Mismatch.PROVIDER_HOST)
     if not is_expected(request.wire_format, endpoint.provider):
         found.append(Mismatch.WIRE_FORMAT_EXPECTED)

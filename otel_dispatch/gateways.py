@@ -48,6 +48,11 @@ def _proves(provider: str) -> Callable[[str, Reply], None]:
     return told
 
 
+def _computed(_: str, reply: Reply) -> None:
+    # Hugging Face's server of embeddings (TEI) says so, too, and the tokens besides.
+    reply.provider = reply.provider or "tgi"
+
+
 def _fallbacks(value: str, reply: Reply) -> None:
     reply.provider = "litellm"
     if value.strip().isdecimal() and int(value) > 0:
@@ -55,8 +60,8 @@ def _fallbacks(value: str, reply: Reply) -> None:
 
 
 def _amazon_error(value: str, reply: Reply) -> None:
-    # "ThrottlingException:http://…": what follows the colon names the schema.
-    hear_error({"code": clean(value.partition(":")[0])}, reply)
+    # "com.amazon.coral.service#ThrottlingException:http://…": the name stands in the middle.
+    hear_error({"code": clean(value.partition(":")[0].rpartition("#")[2])}, reply)
 
 
 def _amazon_tokens(name: str) -> Callable[[str, Reply], None]:
@@ -74,7 +79,8 @@ _NAMED: Final[Mapping[str, Callable[[str, Reply], None]]] = {
     "x-litellm-call-id": _proves("litellm"),
     "x-litellm-model-id": _proves("litellm"),
     "x-litellm-attempted-fallbacks": _fallbacks,
-    "x-compute-characters": _proves("tgi"),
+    "x-compute-characters": _computed,
+    "x-compute-tokens": _proves("tei"),
     "x-amzn-errortype": _amazon_error,
     "x-amzn-bedrock-input-token-count": _amazon_tokens("input"),
     "x-amzn-bedrock-output-token-count": _amazon_tokens("output"),

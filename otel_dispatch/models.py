@@ -7,15 +7,26 @@ from functools import lru_cache
 # -08-2024 (Cohere), -04-17 (Gemini's previews).
 _ALIAS = re.compile(r"(-latest|-default|-0|:latest)$")
 _SNAPSHOT = re.compile(r"-(20\d{6}|20\d\d-\d\d-\d\d|\d\d-20\d\d|\d\d-\d\d|\d{4}|00\d)$")
-# What Bedrock adds: us.anthropic.claude-…-v1:0.
-_BEDROCK = re.compile(r"^([\w-]+\.)?anthropic\.|(?<=\d{8})-v\d+$|-v\d+:\d+$")
+# What Bedrock adds: us.anthropic.claude-…-v1:0, openai.gpt-…-1:0.
+_BEDROCK = re.compile(
+    r"^([\w-]+\.)?(ai21|amazon|anthropic|cohere|deepseek|meta|minimax|mistral|moonshot|openai|qwen|writer|zai)\."
+    r"|(?<=\d{8})-v\d+$|-v?\d+:\d+$"
+)
+
+# A tuned model of Gemini, an endpoint of Vertex and a profile or model that the user made in Bedrock bear names of the
+# user's own, which tell nothing of what is behind.
+_OWN_NAME = re.compile(
+    r"\s*(tunedmodels/|endpoints/|arn:[^/]+:(application-inference-profile|provisioned-model|custom-model(-deployment)?"
+    r"|imported-model|endpoint|prompt)/)",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(512)
 def is_same_model(requested: str, served: str) -> bool:
     """Whether *served* is *requested* or a dated snapshot of it; a route prefix (``openai/…``) does not count."""
     asked, got = _plain(requested), _plain(served)
-    if asked == got:
+    if asked == got or _OWN_NAME.match(requested) or _OWN_NAME.match(served):
         return True
     bases = _SNAPSHOT.sub("", asked), _SNAPSHOT.sub("", got)
     # Two different snapshots of one model are two models.

@@ -71,7 +71,8 @@ class Endpoint:
 class Request:
     """What a model call asked for, as its dialect reads it from the body that was sent.
 
-    ``fallbacks`` are the other models that a gateway may use, ``upstreams`` the providers that it is to try, in order.
+    ``fallbacks`` are the other models that a gateway may use, ``upstreams`` the providers that it is to try, in order;
+    ``deployment`` says that the path names a deployment of the user's own naming, and ``model`` is no model's id.
     """
 
     wire_format: WireFormat
@@ -84,6 +85,7 @@ class Request:
     api_type: str | None = None
     fallbacks: tuple[str, ...] = ()
     upstreams: tuple[str, ...] = ()
+    deployment: bool = False
 
 
 @dataclass(slots=True)
@@ -214,3 +216,4 @@ class Dispatch:
     names: Names = Names()
     outcome: Outcome | None = None
     rollup: Rollup | None = None
+    definition: str | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .record import UNSENT_THINKING, Thinking
+from .record import UNKNOWN_THINKING, UNSENT_THINKING, Thinking
 from .vocabulary import ThinkingMode, count_of, text_of
 
 _MODES = {
@@ -13,7 +13,9 @@ _MODES = {
     "auto": ThinkingMode.ADAPTIVE,
     "between_tools": ThinkingMode.BETWEEN_TOOLS,
 }
+_UNSAID = "thinking_level_unspecified"
 _TEMPLATES = ("chat_template_kwargs", "chat_template_args")
+_BEDROCK = ("thinking", "reasoning_config", "reasoningConfig")
 _TEMPLATE_SWITCHES = ("enable_thinking", "thinking")
 
 
@@ -44,18 +46,67 @@ def effort_thinking(effort: object) -> Thinking:
     return Thinking(mode, _is_on(mode), None, level)
 
 
+def ollama_thinking(think: object) -> Thinking:
+    """The config of Ollama's ``think``: on, off, or a level as a word; absent is the model's default."""
+    if isinstance(think, bool):
+        mode = ThinkingMode.ENABLED if think else ThinkingMode.OFF
+        return Thinking(mode, think)
+    return UNSENT_THINKING if think is None else effort_thinking(think) if text_of(think) else UNKNOWN_THINKING
+
+
+def cohere_thinking(thinking: object) -> Thinking:
+    """The config of Cohere's ``thinking``: a type and a budget of tokens."""
+    if thinking is None:
+        return UNSENT_THINKING
+    told = as_map(thinking)
+    mode = _mode(told.get("type"))
+    return Thinking(mode, _is_on(mode), count_of(told.get("token_budget")))
+
+
+def gemini_thinking(config: Mapping[str, Any]) -> Thinking:
+    """The config of Gemini's ``thinkingConfig``, in either spelling: a budget (0: off, -1: up to the model) or a level.
+
+    Whether the thoughts are to be shown says nothing about whether there are any.
+    """
+    level = next((level for level in _levels(config) if level != _UNSAID), None)
+    budgets = _integers(config.get("thinkingBudget"), config.get("thinking_budget"))
+    budget = next((count for count in budgets if count >= 0), None)
+    if 0 in budgets or level == "none":
+        return Thinking(ThinkingMode.OFF, False, None, level)
+    if level is not None:
+        return Thinking(ThinkingMode.EFFORT, True, budget, level)
+    if budget is not None:
+        return Thinking(ThinkingMode.ENABLED, True, budget)
+    return Thinking(ThinkingMode.ADAPTIVE, True) if budgets else UNSENT_THINKING
+
+
+def bedrock_thinking(extra: Mapping[str, Any], effort: object) -> Thinking:
+    """The config of Converse's own *effort* and of the model's own fields beside it, by whichever maker's name.
+
+    Anthropic's ``thinking`` or ``reasoning_config`` and ``output_config``, Nova's ``reasoningConfig``, and what
+    OpenAI-shaped models take.
+    """
+    told = next((extra[name] for name in _BEDROCK if extra.get(name) is not None), None)
+    levels = _texts(as_map(extra.get("output_config")).get("effort"), effort, as_map(told).get("maxReasoningEffort"))
+    if told is None and not levels:
+        return compat_thinking(extra)
+    return anthropic_thinking(told, next(iter(levels), None))
+
+
 def compat_thinking(body: Mapping[str, Any]) -> Thinking:
     """The config of an OpenAI-shaped body with the providers' own extras; an explicit off wins over all others.
 
-    Sources: OpenAI ``reasoning_effort``; OpenRouter and Together ``reasoning``; Z.AI, DeepSeek and MiniMax
-    ``thinking``; DashScope ``enable_thinking`` and ``thinking_budget``; vLLM, SGLang and llama.cpp
-    ``chat_template_kwargs`` (Baseten ``chat_template_args``); Mistral ``prompt_mode``; Gemini's compatible endpoint
+    Sources: OpenAI ``reasoning_effort``; OpenRouter, Together and Vercel ``reasoning``; Z.AI, DeepSeek, MiniMax,
+    Moonshot and Volcengine ``thinking``; DashScope ``enable_thinking`` and ``thinking_budget``; vLLM, SGLang and
+    llama.cpp ``chat_template_kwargs`` (Baseten ``chat_template_args``); vLLM ``thinking_token_budget``; llama.cpp
+    ``reasoning_budget_tokens``; Cerebras ``disable_reasoning``; Mistral ``prompt_mode``; Gemini's compatible endpoint
     ``google.thinking_config``.
     """
     reasoning, thinking = as_map(body.get("reasoning")), as_map(body.get("thinking"))
     templates, google = [as_map(body.get(name)) for name in _TEMPLATES], _google(body)
     switches = [body.get("enable_thinking"), body.get("thinking"), reasoning.get("enabled")]
     switches += [template.get(name) for template in templates for name in _TEMPLATE_SWITCHES]
+    switches.append(False if body.get("disable_reasoning") is True else None)
     levels = _texts(
         body.get("reasoning_effort"),
         reasoning.get("effort"),
@@ -66,6 +117,9 @@ def compat_thinking(body: Mapping[str, Any]) -> Thinking:
         thinking.get("budget_tokens"),
         reasoning.get("max_tokens"),
         body.get("thinking_budget"),
+        body.get("thinking_token_budget"),
+        count_of(body.get("reasoning_budget_tokens")),  # where -1 is whatever the server was started with
+        *(template.get("thinking_budget") for template in templates),
         google.get("thinking_budget"),
         google.get("thinkingBudget"),
     )

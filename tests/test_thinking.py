@@ -92,6 +92,17 @@ COMPAT: list[tuple[dict[str, Any], Thinking]] = [
     ({"thinking": {"type": "enabled"}, "reasoning_effort": "high"}, thinking("enabled", True, None, "high")),
     ({"thinking": True}, ON),
     ({"thinking": False}, OFF),
+    ({"thinking": {"type": "disabled"}, "reasoning_effort": "none"}, thinking("off", False, None, "none")),
+    ({"thinking": {"type": "enabled", "clear_thinking": False}}, ON),
+    # Moonshot, Volcengine
+    ({"thinking": {"type": "enabled", "keep": "all"}}, ON),
+    ({"thinking": {"type": "auto"}, "reasoning_effort": "low"}, thinking("adaptive", True, None, "low")),
+    # Together's gpt-oss, Fireworks, xAI, Perplexity, Cerebras, DeepInfra; Groq's Qwen
+    ({"reasoning_effort": "xhigh"}, thinking("effort", True, None, "xhigh")),
+    ({"reasoning_effort": "default"}, thinking("effort", True, None, "default")),
+    # Cerebras of old
+    ({"disable_reasoning": True}, OFF),
+    ({"disable_reasoning": False}, UNSENT),
     # DashScope
     ({"enable_thinking": True}, ON),
     ({"enable_thinking": True, "thinking_budget": 50}, thinking("enabled", True, 50)),
@@ -104,10 +115,20 @@ COMPAT: list[tuple[dict[str, Any], Thinking]] = [
     ({"chat_template_kwargs": {"thinking": False}}, OFF),
     ({"chat_template_kwargs": {"reasoning_effort": "low"}}, thinking("effort", True, None, "low")),
     ({"chat_template_kwargs": {"preserve_thinking": True}}, UNSENT),
+    ({"chat_template_kwargs": {"thinking_budget": 50}}, thinking("enabled", True, 50)),
+    ({"chat_template_kwargs": {"enable_thinking": True, "thinking_budget": 50}}, thinking("enabled", True, 50)),
+    ({"chat_template_kwargs": {"thinking_budget": 0}}, OFF),
+    ({"thinking_token_budget": 50}, thinking("enabled", True, 50)),
+    ({"thinking_token_budget": 50, "reasoning_effort": "low"}, thinking("effort", True, 50, "low")),
+    ({"reasoning_budget_tokens": 50}, thinking("enabled", True, 50)),
+    ({"reasoning_budget_tokens": 0}, OFF),
+    ({"reasoning_budget_tokens": -1}, UNSENT),
     ({"chat_template_args": {"enable_thinking": True}}, ON),
     ({"chat_template_args": {"enable_thinking": False}}, OFF),
     # Groq and MiniMax: what is shown, not what is done
     ({"include_reasoning": False, "reasoning_format": "hidden", "reasoning_split": True}, UNSENT),
+    ({"reasoning_format": "parsed", "reasoning_effort": "none"}, thinking("off", False, None, "none")),
+    ({"google": {"thinking_config": {"include_thoughts": True}}}, UNSENT),
     # Mistral
     ({"prompt_mode": "reasoning"}, ON),
     ({"prompt_mode": None}, UNSENT),
@@ -136,6 +157,8 @@ ON_SWITCHES: list[dict[str, Any]] = [
     {"enable_thinking": True, "thinking_budget": 5},
     {"chat_template_kwargs": {"enable_thinking": True, "thinking": True, "reasoning_effort": "high"}},
     {"prompt_mode": "reasoning"},
+    {"thinking_token_budget": 5},
+    {"reasoning_budget_tokens": 5},
     {"google": {"thinking_config": {"thinking_budget": 5}}},
 ]
 OFF_SWITCHES: list[dict[str, Any]] = [
@@ -146,6 +169,8 @@ OFF_SWITCHES: list[dict[str, Any]] = [
     {"thinking": False},
     {"enable_thinking": False},
     {"thinking_budget": 0},
+    {"disable_reasoning": True},
+    {"chat_template_args": {"thinking_budget": 0}},
     {"chat_template_kwargs": {"enable_thinking": False}},
     {"chat_template_args": {"thinking": False}},
     {"google": {"thinking_config": {"thinking_budget": 0}}},
@@ -188,6 +213,7 @@ def test_a_switch_wins_over_an_effort_and_a_type_over_a_switch(body: dict[str, A
         "chat_template_kwargs",
         "chat_template_args",
         "prompt_mode",
+        "disable_reasoning",
         "google",
         "extra_body",
     ],

@@ -2,11 +2,13 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 
 from ..record import Reply, Request
+from ..session import Asked, Heard
 from ..vocabulary import WireFormat
 
 
@@ -14,11 +16,11 @@ from ..vocabulary import WireFormat
 class Dialect:
     """How one kind of call of a wire format is recognised and read.
 
-    ``endings`` are how the paths end at which it answers, from a slash or a colon on; ``request`` reads the body that
-    was sent and the path it was sent to, and gives None where it is no model call after all; ``reply`` writes what a
-    whole body says (also an error's) into the reply; ``event`` does so for the data of one event of a stream. Readers
-    get any bytes and do not raise. ``home`` is the provider whose own API this is, where nobody else serves it: it
-    names a local host.
+    ``endings`` are how the paths end at which it answers, from a slash or a colon on, where a last slash stands for
+    any one segment after it; ``request`` reads the body that was sent and the path it was sent to, and gives None where
+    it is no model call after all; ``reply`` writes what a whole body says (also an error's) into the reply; ``event``
+    does so for the data of one event of a stream. Readers get any bytes and do not raise. ``home`` is the provider
+    whose own API this is, where nobody else serves it: it names a local host.
     """
 
     name: str
@@ -30,15 +32,49 @@ class Dialect:
     home: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cli:
+    """How one agent program is recognised, what it is asked for, and what it says on stdout.
+
+    ``executables`` are the names of its file, ``package`` is the one that npx, or a path under node_modules, names;
+    ``speaks`` is the wire format that it uses towards its provider. ``request`` reads the arguments after the
+    executable and the environment, and gives None where they start no session (``--version``); ``event`` writes what
+    one line of stdout says. Readers get any words and bytes and do not raise.
+    """
+
+    name: str
+    wire_format: WireFormat
+    speaks: WireFormat
+    executables: tuple[str, ...]
+    package: str
+    request: Callable[[Sequence[str], Mapping[str, str]], Asked | None]
+    event: Callable[[bytes, Heard], None]
+
+
 @cache
 def dialects() -> tuple[Dialect, ...]:
-    """Every dialect in this folder."""
+    """Every dialect of calls in this folder."""
+    return tuple(dialect for module in _modules() for dialect in getattr(module, "DIALECTS", ()))
+
+
+@cache
+def clis() -> tuple[Cli, ...]:
+    """Every agent program that a file of this folder can read."""
+    return tuple(cli for module in _modules() for cli in getattr(module, "CLIS", ()))
+
+
+@cache
+def _modules() -> tuple[ModuleType, ...]:
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(dialect for name in names for dialect in importlib.import_module(f"{__name__}.{name}").DIALECTS)
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
 
 
 def dialect_at(path: str) -> Dialect | None:
     """The dialect that answers at *path*, or None."""
+    return _ending_of(path) or _ending_of(path[: path.rfind("/") + 1])
+
+
+def _ending_of(path: str) -> Dialect | None:
     for ending, dialect in _by_last_word().get(_last_word(path), ()):
         if path.endswith(ending):
             return dialect

@@ -7,8 +7,10 @@ import msgspec
 from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
 from ..record import Reply, Request
 from ..thinking import anthropic_thinking, as_map
-from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
+from ..vocabulary import Field, ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
+
+_MOST = 16
 
 
 class _Request(Fields):
@@ -20,6 +22,8 @@ class _Request(Fields):
     output_config: Any = None
     tools: msgspec.Raw = msgspec.Raw()
     mcp_servers: msgspec.Raw = msgspec.Raw()
+    thread: Any = None
+    fallbacks: Any = None
 
 
 class _Message(Fields):
@@ -61,19 +65,34 @@ _event = msgspec.json.Decoder(_Event)
 
 def read_request(body: bytes, _: str) -> Request | None:
     """What a ``POST …/messages`` asks for; None for the messages of a chat server, which name no model."""
+    return request_in(body)
+
+
+def request_in(body: bytes, model: str | None = None, stream: bool = False) -> Request | None:
+    """What *body* asks of *model*, where a cloud's path names it, else of the one that it names itself."""
     sent = decode(_request, body)
-    if sent is None or not is_filled(sent.messages) or text_of(sent.model) is None:
+    model = model or (text_of(sent.model) if sent is not None else None)
+    thread = as_map(sent.thread).get("type") if sent is not None else None
+    # A turn that continues a thread, whose history the server holds, may add no message of its own.
+    if sent is None or not (is_filled(sent.messages) or thread == "continue") or model is None:
         return None
-    offered = is_filled(sent.tools) or is_filled(sent.mcp_servers)
     return request_of(
         WireFormat.ANTHROPIC_NATIVE,
         "chat",
-        text_of(sent.model),
+        model,
         anthropic_thinking(sent.thinking, as_map(sent.output_config).get("effort")),
-        ToolFormat.NATIVE if offered else ToolFormat.NONE,
-        sent.stream is True,
+        _tool_format(sent, thread),
+        stream or sent.stream is True,
         count_of(sent.max_tokens),
+        fallbacks=tuple(filter(None, (text_of(each.get("model")) for each in maps_in(sent.fallbacks)[:_MOST]))),
     )
+
+
+def _tool_format(sent: _Request, thread: object) -> ToolFormat:
+    if is_filled(sent.tools) or is_filled(sent.mcp_servers):
+        return ToolFormat.NATIVE
+    # The server also holds the tools that a thread began with.
+    return ToolFormat.UNKNOWN if thread == "continue" else ToolFormat.NONE
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
@@ -129,8 +148,16 @@ def _read_block(block: Any, reply: Reply) -> None:
     elif kind == "thinking":
         # With display "omitted" the text is empty and the signature alone says that there was thinking.
         reply.committed |= is_given(block.get("thinking")) or is_given(block.get("signature"))
-    elif isinstance(kind, str) and kind != "fallback":
+    elif kind == "fallback":
+        _fall_back(as_map(block.get("to")).get("model"), reply)
+    elif isinstance(kind, str):
         reply.committed = True
+
+
+def _fall_back(model: object, reply: Reply) -> None:
+    # What a stream began with names the model that then declined.
+    reply.model = text_of(model) or reply.model
+    reply.overridden.add(Field.MODEL)
 
 
 def _read_delta(delta: Any, reply: Reply) -> None:
@@ -161,6 +188,9 @@ def _read_usage(usage: object, reply: Reply) -> None:
     if fresh is not None:
         # semconv counts cached tokens as input; Anthropic reports them beside it.
         note_usage(kept, input=fresh + (kept.cache_read or 0) + (kept.cache_write or 0))
+    for iteration in maps_in(told.get("iterations")):
+        if iteration.get("type") == "fallback_message":
+            _fall_back(iteration.get("model"), reply)
 
 
 MESSAGES = Dialect(

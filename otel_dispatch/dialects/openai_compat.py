@@ -1,13 +1,17 @@
 """OpenAI's Chat Completions API and those shaped like it: https://platform.openai.com/docs/api-reference/chat."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
-from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
-from ..thinking import as_map, compat_thinking
-from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
+from ..bodies import UNREADABLE, decode, is_given, maps_in, note_usage
+from ..compat import asked_in, request_in
+from ..complaints import Answered, hear_complaint, hear_failure
+from ..record import UNKNOWN_THINKING, Reply, Request
+from ..routes import upstream_in
+from ..thinking import as_map
+from ..vocabulary import ToolFormat, WireFormat, text_of
 from . import Dialect
 
 _COMMITMENTS = frozenset(
@@ -23,44 +27,31 @@ _COMMITMENTS = frozenset(
     }
 )
 
-# OpenRouter and Mistral; DeepSeek.
-_FAILURES = frozenset({"error", "insufficient_system_resource"})
+# OpenRouter and Mistral; DeepSeek; Z.AI.
+_FAILURES = frozenset({"error", "insufficient_system_resource", "network_error"})
 
 
-class _Request(Fields):
-    model: Any = None
-    stream: Any = None
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    tools: msgspec.Raw = msgspec.Raw()
-    functions: msgspec.Raw = msgspec.Raw()
-    reasoning_effort: Any = None
-    reasoning: Any = None
-    thinking: Any = None
-    thinking_budget: Any = None
-    enable_thinking: Any = None
-    chat_template_kwargs: Any = None
-    chat_template_args: Any = None
-    prompt_mode: Any = None
-    google: Any = None
-    extra_body: Any = None
+class Completion(Answered):
+    """What any of these calls is answered; a chunk of a stream has the same fields."""
 
-
-class _Completion(Fields):
-    object: Any = None
     id: Any = None
     model: Any = None
-    choices: Any = None
     usage: Any = None
-    error: Any = None
-    code: Any = None
-    type: Any = None
+    provider: Any = None
+    provider_metadata: Any = None
+    request_id: Any = None
+    data: msgspec.Raw = msgspec.Raw()
 
 
 class _PlainDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    # The nulls are what DeepSeek, OpenRouter, Together and vLLM send beside every text.
     content: str = ""
     role: Any = None
     refusal: None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    tool_calls: None = None
+    function_call: None = None
 
 
 class _PlainChoice(msgspec.Struct, gc=False):
@@ -75,17 +66,18 @@ class _PlainChunk(msgspec.Struct, gc=False):
     choices: list[_PlainChoice]
     usage: None = None
     error: None = None
+    base_resp: None = None
+    x_groq: None = None
 
 
 _plain_chunk = msgspec.json.Decoder(_PlainChunk)
-_request = msgspec.json.Decoder(_Request)
-_completion = msgspec.json.Decoder(_Completion)
-_THINKING = tuple(_Request.__struct_fields__[6:])
+_completion = msgspec.json.Decoder(Completion)
+_errors = msgspec.json.Decoder(list[Completion])
 
 
-def read_request(body: bytes, _: str) -> Request:
-    """What a ``POST …/chat/completions`` asks for."""
-    sent = decode(_request, body)
+def read_request(body: bytes, path: str) -> Request | None:
+    """What a ``POST …/chat/completions`` asks for; None where it names neither a model nor messages."""
+    sent = asked_in(body)
     if sent is None:
         return Request(
             WireFormat.OPENAI_COMPAT,
@@ -93,37 +85,27 @@ def read_request(body: bytes, _: str) -> Request:
             tool_format=ToolFormat.UNKNOWN,
             api_type="chat_completions",
         )
-    offered = bool(sent.tools and is_filled(sent.tools)) or bool(sent.functions and is_filled(sent.functions))
-    limit = count_of(sent.max_completion_tokens)
-    return request_of(
-        WireFormat.OPENAI_COMPAT,
-        "chat",
-        text_of(sent.model),
-        _thinking_of(sent),
-        ToolFormat.NATIVE if offered else ToolFormat.NONE,
-        sent.stream is True,
-        count_of(sent.max_tokens) if limit is None else limit,
-        "chat_completions",
-    )
-
-
-def _thinking_of(sent: _Request) -> Thinking:
-    told = msgspec.structs.astuple(sent)[-len(_THINKING) :]
-    if told.count(None) == len(told):
-        return UNSENT_THINKING
-    return compat_thinking(dict(zip(_THINKING, told, strict=True)))
+    request = request_in(sent, path, "chat", "chat_completions")
+    return request if request.model is not None or sent.messages else None
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
     """What a whole completion, or an error body, says."""
+    completion = completion_in(body, reply)
+    if completion is not None and not reply.failed:
+        # xAI answers a deferred call with a ticket.
+        reply.unread = completion.choices is None and is_given(completion.request_id)
+        reply.malformed = not reply.unread and not isinstance(completion.choices, list)
+
+
+def completion_in(body: bytes, reply: Reply) -> Completion | None:
+    """The whole completion in *body*, once what every answer says has been heard; None where it is none."""
     completion = decode(_completion, body)
     if completion is None:
         reply.malformed = not _is_error_list(body, reply)
-    elif _is_error(completion):
-        _hear_error(completion, reply)
     else:
-        reply.malformed = not isinstance(completion.choices, list)
         _read(completion, "message", reply)
+    return completion
 
 
 def read_event(data: bytes, reply: Reply) -> None:
@@ -136,8 +118,6 @@ def read_event(data: bytes, reply: Reply) -> None:
     chunk = decode(_completion, data)
     if chunk is None:
         _is_error_list(data, reply)
-    elif _is_error(chunk):
-        _hear_error(chunk, reply)
     else:
         _read(chunk, "delta", reply)
 
@@ -152,25 +132,51 @@ def _read_plain(data: bytes, reply: Reply) -> bool:
     return True
 
 
-def _read(completion: _Completion, part: str, reply: Reply) -> None:
+def _read(completion: Completion, part: str, reply: Reply) -> None:
     reply.id = reply.id or text_of(completion.id)
     reply.model = reply.model or text_of(completion.model)
+    if completion.provider is not None or completion.provider_metadata is not None:
+        reply.upstream = text_of(completion.provider) or upstream_in(completion.provider_metadata) or reply.upstream
+    hear_complaint(completion, reply)
     for choice in maps_in(completion.choices):
-        message = as_map(choice.get(part))
-        content = message.get("content")
-        if isinstance(content, str):
+        _read_choice(choice, part, reply)
+    usage = completion.usage or as_map(completion.x_groq).get("usage")
+    if usage is not None:
+        _read_usage(as_map(usage), reply)
+
+
+def _read_choice(choice: dict[str, Any], part: str, reply: Reply) -> None:
+    _read_message(as_map(choice.get(part)), reply)
+    text, finish, error = choice.get("text"), choice.get("finish_reason"), choice.get("error")
+    if isinstance(text, str):
+        reply.say(text)
+    if finish is not None:
+        reply.stop(finish)
+    if is_given(error) or (isinstance(finish, str) and finish in _FAILURES and not reply.failed):
+        hear_failure(error or {"code": finish}, reply)
+    if "usage" in choice:
+        _read_usage(as_map(choice["usage"]), reply)  # Moonshot's streams
+
+
+def _read_message(message: Mapping[str, Any], reply: Reply) -> None:
+    content = message.get("content")
+    if isinstance(content, str):
+        if not _is_thought(message):
             reply.say(content)
-        elif content is not None:
-            _read_parts(content, reply)
-        if not reply.committed and (named := _COMMITMENTS & message.keys()):
-            reply.committed = any(is_given(message[name]) for name in named)
-        finish, error = choice.get("finish_reason"), choice.get("error")
-        if finish is not None:
-            reply.stop(finish)
-        if is_given(error) or (isinstance(finish, str) and finish in _FAILURES):
-            hear_error(error or {"code": finish}, reply)
-    if completion.usage is not None:
-        _read_usage(as_map(completion.usage), reply)
+        elif is_given(content):
+            reply.committed = True
+    elif content is not None:
+        _read_parts(content, reply)
+    if not reply.committed and (named := _COMMITMENTS & message.keys()):
+        reply.committed = any(is_given(message[name]) for name in named)
+    if "provider_metadata" in message:
+        reply.upstream = upstream_in(message["provider_metadata"]) or reply.upstream
+
+
+def _is_thought(message: Mapping[str, Any]) -> bool:
+    # Gemini's compatible endpoint marks thoughts so.
+    extra = message.get("extra_content")
+    return extra is not None and as_map(as_map(extra).get("google")).get("thought") is True
 
 
 def _read_parts(content: object, reply: Reply) -> None:
@@ -196,29 +202,11 @@ def _read_usage(usage: Any, reply: Reply) -> None:
         note_usage(reply.usage, cache_read=usage.get("prompt_cache_hit_tokens"))  # DeepSeek's
 
 
-def _is_error(completion: _Completion) -> bool:
-    return is_given(completion.error) or (completion.choices is None and completion.object == "error")
-
-
-def _hear_error(completion: _Completion, reply: Reply) -> None:
-    # vLLM of old puts the error's fields at the top level, xAI the code beside an error that is text.
-    told = completion.error if isinstance(completion.error, (dict, list)) else None
-    hear_error(told or {"code": completion.code, "type": completion.type}, reply)
-
-
 def _is_error_list(body: bytes, reply: Reply) -> bool:
     # Gemini's compatible endpoint wraps an error in an array.
-    if not body.lstrip().startswith(b"["):
-        return False
-    wrapped = decode(_errors, body)
-    first = wrapped[0] if wrapped else None
-    if first is None or not _is_error(first):
-        return False
-    _hear_error(first, reply)
-    return True
+    wrapped = decode(_errors, body) if body.lstrip().startswith(b"[") else None
+    return hear_complaint(wrapped[0], reply) if wrapped else False
 
-
-_errors = msgspec.json.Decoder(list[_Completion])
 
 CHAT = Dialect("openai_chat", WireFormat.OPENAI_COMPAT, ("/chat/completions",), read_request, read_reply, read_event)
 DIALECTS = (CHAT,)

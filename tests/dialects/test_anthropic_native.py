@@ -9,7 +9,7 @@ from otel_dispatch.demo.provider import error, messages, messages_stream
 from otel_dispatch.dialects import dialect_at
 from otel_dispatch.dialects.anthropic_native import MESSAGES as DIALECT
 from otel_dispatch.record import Request, Thinking
-from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
+from otel_dispatch.vocabulary import Field, ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, heard, heard_body, heard_events, said
 
 SERVED, EMPTY = ("served", None), ("empty_completion_terminal", None)
@@ -34,6 +34,15 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"tools": [{"name": "f", "input_schema": {}}]}, {"tool_format": ToolFormat.NATIVE}),
     ({"mcp_servers": [{"type": "url"}]}, {"tool_format": ToolFormat.NATIVE}),
     ({"tools": [], "mcp_servers": None}, {}),
+    ({"thread": {"type": "create"}}, {}),
+    ({"thread": {"type": "continue"}}, {"tool_format": ToolFormat.UNKNOWN}),
+    ({"thread": {"type": "continue"}, "messages": []}, {"tool_format": ToolFormat.UNKNOWN}),
+    ({"thread": {"type": "continue"}, "tools": [{"name": "f"}]}, {"tool_format": ToolFormat.NATIVE}),
+    ({"thread": "continue"}, {}),
+    ({"fallbacks": [{"model": "n"}, {"model": "o", "max_tokens": 5}]}, {"fallbacks": ("n", "o")}),
+    ({"fallbacks": "default"}, {}),
+    ({"fallbacks": ["n", {"model": 3}, {"model": ""}, {}]}, {}),
+    ({"fallbacks": [{"model": str(n)} for n in range(99)]}, {"fallbacks": tuple(str(n) for n in range(16))}),
     ({"thinking": {"type": "enabled", "budget_tokens": 50}}, {"thinking": Thinking(ThinkingMode.ENABLED, True, 50)}),
     ({"output_config": {"effort": "low"}}, {"thinking": Thinking(ThinkingMode.EFFORT, None, None, "low")}),
     ({"output_config": "low"}, {}),
@@ -55,6 +64,8 @@ def test_a_request_is_read(change: dict[str, Any], expected: dict[str, Any]) -> 
         {"room": 3, "text": "hi"},
         {"messages": [{"text": "hi"}]},
         {"model": "m", "messages": []},
+        {"model": "m", "messages": [], "thread": {"type": "create"}},
+        {"messages": [], "thread": {"type": "continue"}},
         {"model": "m", "messages": "hi"},
         {"model": 3, "messages": [{}]},
     ))],
@@ -115,7 +126,9 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ({"type": "server_tool_use", "name": "web_search", "input": {}}, {"committed": True}),
     ({"type": "web_search_tool_result", "content": []}, {"committed": True}),
     ({"type": "a_new_one"}, {"committed": True}),
-    ({"type": "fallback", "from": "a", "to": "b"}, {}),
+    ({"type": "fallback", "from": "a", "to": "b"}, {"overridden": {Field.MODEL}}),
+    ({"type": "fallback", "to": {"model": "b"}}, {"model": "b", "overridden": {Field.MODEL}}),
+    ({"type": "fallback", "to": {"model": ["b"]}}, {"overridden": {Field.MODEL}}),
     ({"type": ["tool_use"]}, {}),
     ({}, {}),
     ("text", {}),
@@ -127,7 +140,7 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
 def test_every_block_counts(block: Any, expected: dict[str, Any]) -> None:
     landing = heard_body(DIALECT, {"type": "message", "content": [block], "stop_reason": "end_turn"})
     assert said(landing) == {"finish": ["end_turn"], **expected}
-    assert end_of(landing) == (SERVED if expected else EMPTY)
+    assert end_of(landing) == (SERVED if "committed" in expected or "blank" in expected else EMPTY)
     started = heard_events(DIALECT, {"type": "content_block_start", "content_block": block}, {"type": "message_stop"})
     assert said(started) == {"done": True, **expected}
 
@@ -182,6 +195,33 @@ def test_the_output_tokens_at_the_start_are_a_placeholder_and_those_at_the_end_a
 def test_usage_is_what_was_reported_and_nothing_else(usage: Any, expected: dict[str, Any]) -> None:
     landing = heard_body(DIALECT, {"content": [{"type": "text", "text": "x"}], "usage": usage})
     assert said(landing) == {"content_len": 1, "blank": False, **expected}
+
+
+ITERATIONS: list[tuple[Any, dict[str, Any]]] = [
+    ([{"type": "message", "model": "a"}], {}),
+    ([{"type": "compaction"}, {"type": "advisor_message", "model": "b"}], {}),
+    ([{"type": "message", "model": "a"}, {"type": "fallback_message", "model": "b"}], {"model": "b"}),
+    ([{"type": "fallback_message", "model": 3}], {"model": "a"}),
+    ([{"type": "fallback_message"}], {"model": "a"}),
+    ([{"type": ["fallback_message"]}, 3, None], {}),
+    ({"type": "fallback_message"}, {}),
+    ("fallback_message", {}),
+]
+
+
+@pytest.mark.parametrize(("iterations", "expected"), ITERATIONS)
+def test_an_iteration_of_a_fallback_overrides_the_model(iterations: Any, expected: dict[str, Any]) -> None:
+    usage, text = {"output_tokens": 3, "iterations": iterations}, {"type": "text", "text": "x"}
+    told = {"model": "a", "content_len": 1, "blank": False, "output": 3}
+    overridden = {**told, **expected, **({"overridden": {Field.MODEL}} if expected else {})}
+    assert said(heard_body(DIALECT, {"model": "a", "content": [text], "usage": usage})) == overridden
+    events = (
+        {"type": "message_start", "message": {"model": "a"}},
+        {"type": "content_block_start", "content_block": text},
+        {"type": "message_delta", "usage": usage},
+        {"type": "message_stop"},
+    )
+    assert said(heard_events(DIALECT, *events)) == {**overridden, "done": True}
 
 
 FAILED = [

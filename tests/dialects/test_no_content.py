@@ -22,6 +22,10 @@ HERE = Endpoint("h.example", 443, "mine")
 MARKS = ["zebra quagga okapi.", "\u6591\u9a6c\u6591\u9a6c"]
 # What is told as it was sent or answered.
 TOLD = {"model", "id", "effort", "reasoning_effort", "finish_reason", "stop_reason", "status", "reason"}
+TOLD |= {"provider", "provider_name", "finalProvider"}  # whom a gateway names
+TOLD |= {"modelVersion", "responseId", "finishReason", "thinkingLevel", "thinking_level"}  # Gemini's
+TOLD |= {"stopReason"}  # Bedrock's
+TOLD |= {"done_reason", "response_id"}  # Ollama's, Cohere's
 
 
 def everything_told(request: Request | None, *replies: Reply) -> str:

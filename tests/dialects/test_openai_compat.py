@@ -8,6 +8,7 @@ import pytest
 from otel_dispatch.demo.provider import Answer, chat, chat_stream, error
 from otel_dispatch.dialects import dialect_at
 from otel_dispatch.dialects.openai_compat import CHAT as DIALECT
+from otel_dispatch.dialects.openai_legacy import COMPLETIONS
 from otel_dispatch.record import Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, heard, heard_body, heard_events, said
@@ -27,7 +28,8 @@ def asked(**body: Any) -> Request | None:
 )
 def test_it_answers_at_chat_completions(path: str) -> None:
     assert dialect_at(path) is DIALECT
-    assert dialect_at(f"{path}/x") is dialect_at(path.replace("/chat", "/xchat")) is None
+    assert dialect_at(f"{path}/x") is None
+    assert dialect_at(path.replace("/chat", "/xchat")) is COMPLETIONS
 
 
 REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [

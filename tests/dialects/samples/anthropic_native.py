@@ -4,6 +4,7 @@ from typing import Any
 
 from otel_dispatch.demo.provider import error, messages, messages_stream
 from tests.dialects.samples import TEXT, Samples, streamed, whole
+from tests.wires.anthropic import fallen_back, fallen_back_stream
 
 _ALL: Any = {"model": "m", "tool_calls": 2}
 _WORDS = TEXT.split(" ")
@@ -23,6 +24,8 @@ _REQUEST = {
     "output_config": {"effort": "high", "format": {"schema": {"x": TEXT}}},
     "metadata": {"user_id": TEXT},
     "stop_sequences": [TEXT],
+    "thread": {"type": "continue", "previous_message_id": TEXT},
+    "fallbacks": [{"model": "n", "output_config": {"format": {"schema": {"x": TEXT}}}}],
     "stream": True,
 }
 
@@ -33,6 +36,7 @@ SAMPLES = {
         answers=whole(
             messages(TEXT, **_ALL, thinking=TEXT, redacted=True, cache_read=3, cache_write=4, thinking_tokens=5),
             messages("", model="m"),
+            fallen_back("n", "m"),
             error("anthropic", 529, "overloaded_error", None, TEXT),
         ),
         streams=streamed(
@@ -40,6 +44,7 @@ SAMPLES = {
                 _WORDS, **_ALL, thinking=TEXT, redacted=True, cache_read=3, cache_write=4, thinking_tokens=5
             ),
             messages_stream([], model="m"),
+            fallen_back_stream("n", "m"),
         ),
     )
 }

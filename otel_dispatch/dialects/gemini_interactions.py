@@ -1,0 +1,189 @@
+"""Google's Interactions API: https://ai.google.dev/api/interactions-api, in the revisions that google-genai speaks.
+
+Since 2.0 (revision 2026-05-20) an answer consists of steps, before that of outputs; the events are named after them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, request_of
+from ..record import UNSENT_THINKING, Reply, Request
+from ..thinking import as_map, gemini_thinking
+from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
+from . import Dialect
+from .gemini import note_tokens
+
+
+class _Request(Fields):
+    model: Any = None
+    agent: Any = None
+    input: msgspec.Raw = msgspec.Raw()
+    previous_interaction_id: Any = None
+    generation_config: Any = None
+    cached_content: Any = None
+    stream: Any = None
+    tools: msgspec.Raw = msgspec.Raw()
+
+
+class _Interaction(Fields):
+    id: Any = None
+    model: Any = None
+    agent: Any = None
+    status: Any = None
+    steps: Any = None
+    outputs: Any = None
+    usage: Any = None
+    error: Any = None
+    errors: Any = None
+    generation_config: Any = None
+
+
+class _Event(Fields):
+    event_type: Any = None
+    step: Any = None
+    content: Any = None
+    delta: Any = None
+    status: Any = None
+    usage: Any = None
+    error: Any = None
+    interaction: msgspec.Raw = msgspec.Raw()
+
+
+_request = msgspec.json.Decoder(_Request)
+_interaction = msgspec.json.Decoder(_Interaction)
+_event = msgspec.json.Decoder(_Event)
+
+_RUNNING = frozenset({"queued", "in_progress"})
+_FAILED = frozenset({"failed", "cancelled"})
+_ENDS = frozenset({"interaction.completed", "interaction.complete"})
+# What the caller said, and what is only about what the model said.
+_NOT_THE_MODELS = frozenset({"user_input", "function_result", "text_annotation", "text_annotation_delta"})
+_THOUGHTS = frozenset({"thought", "thought_summary", "thought_signature"})
+
+
+def read_request(body: bytes, _: str) -> Request | None:
+    """What a ``POST …/interactions`` asks for; None for another interaction, which names no model and no agent.
+
+    An agent's name stands where there is no model's: it is all that is asked for.
+    """
+    sent = decode(_request, body)
+    model = None if sent is None else text_of(sent.model) or text_of(sent.agent)
+    if sent is None or model is None or not (sent.input or text_of(sent.previous_interaction_id)):
+        return None
+    config = as_map(sent.generation_config)
+    return request_of(
+        WireFormat.GEMINI_INTERACTIONS,
+        "generate_content",
+        model,
+        gemini_thinking(config),
+        _tools_of(sent),
+        sent.stream is True,
+        count_of(config.get("max_output_tokens")),
+    )
+
+
+def _tools_of(sent: _Request) -> ToolFormat:
+    if is_filled(sent.tools):
+        return ToolFormat.NATIVE
+    # What is cached may hold tools, and an agent brings its own.
+    return ToolFormat.UNKNOWN if is_given(sent.cached_content) or is_given(sent.agent) else ToolFormat.NONE
+
+
+def read_reply(body: bytes, reply: Reply) -> None:
+    """What a whole interaction, or an error body, says."""
+    interaction = decode(_interaction, body)
+    if interaction is None:
+        reply.malformed = True
+    elif is_given(interaction.error):
+        hear_error(interaction.error, reply)
+    else:
+        reply.malformed = text_of(interaction.status) is None
+        # One that runs in the background is not there yet; that it has no steps says nothing about it.
+        reply.unread = text_of(interaction.status) in _RUNNING
+        _read(interaction, reply)
+        _read_steps(interaction, reply)
+
+
+def read_event(data: bytes, reply: Reply) -> None:
+    """What one event of a stream says; the last carries the usage."""
+    if data.startswith(b"[DONE]"):
+        reply.done = True
+        return
+    event = decode(_event, data)
+    if event is None:
+        return
+    if event.event_type == "error" or is_given(event.error):
+        hear_error(event.error, reply)
+        return
+    for content in (event.step, event.content, event.delta):
+        _read_item(as_map(content), reply)
+    _note_status(event.status, None, reply)
+    _read_usage(event.usage, reply)
+    interaction = decode(_interaction, bytes(event.interaction)) if event.interaction else None
+    if interaction is not None:
+        _read(interaction, reply)
+        if not (reply.content_len or reply.committed):
+            _read_steps(interaction, reply)
+    reply.done |= text_of(event.event_type) in _ENDS
+
+
+def _read(interaction: _Interaction, reply: Reply) -> None:
+    # Of an agent its own name is answered, so that like is compared with like.
+    reply.model = text_of(interaction.agent) or text_of(interaction.model) or reply.model
+    reply.id = text_of(interaction.id) or reply.id
+    thinking = gemini_thinking(as_map(interaction.generation_config))
+    if thinking is not UNSENT_THINKING:
+        reply.thinking = thinking
+    _note_status(interaction.status, interaction.errors, reply)
+    _read_usage(interaction.usage, reply)
+
+
+def _note_status(status: object, errors: object, reply: Reply) -> None:
+    word = text_of(status)
+    if word is not None and word not in _RUNNING:
+        reply.stop(word)
+    if word in _FAILED:
+        hear_error({"code": reply.code or word, **next(iter(maps_in(errors)), {})}, reply)
+
+
+def _read_steps(interaction: _Interaction, reply: Reply) -> None:
+    for item in (*maps_in(interaction.steps), *maps_in(interaction.outputs)):
+        _read_item(item, reply)
+
+
+def _read_item(item: Any, reply: Reply) -> None:
+    """Read a step, a content or a delta: what is not text or thought, and not the caller's, commits to something."""
+    kind, text = item.get("type"), item.get("text")
+    if kind == "model_output":
+        for content in maps_in(item.get("content")):
+            _read_item(content, reply)
+    elif kind == "text":
+        if isinstance(text, str):
+            reply.say(text)
+    elif isinstance(kind, str) and kind not in _NOT_THE_MODELS:
+        told = map(item.get, ("signature", "summary", "content"))
+        reply.committed |= kind not in _THOUGHTS or any(map(is_given, told))
+
+
+def _read_usage(usage: object, reply: Reply) -> None:
+    told = as_map(usage)
+    note_tokens(
+        reply.usage,
+        input=told.get("total_input_tokens"),
+        tools=told.get("total_tool_use_tokens"),
+        output=told.get("total_output_tokens"),
+        thoughts=told.get("total_thought_tokens"),
+        cached=told.get("total_cached_tokens"),
+    )
+
+
+INTERACTIONS = Dialect(
+    "gemini_interactions",
+    WireFormat.GEMINI_INTERACTIONS,
+    ("/interactions",),
+    read_request,
+    read_reply,
+    read_event,
+)
+DIALECTS = (INTERACTIONS,)
