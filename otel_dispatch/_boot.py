@@ -7,14 +7,17 @@ import os
 import sys
 from typing import Any
 
+from . import _sentry
+
 ON = ("1", "true", "yes", "on")
+_AFTER = ("", ".", *"0123456789")
 _done = False
 
 
 class Trigger:
     """A finder that sees the first import of a module we listen to, and then steps aside.
 
-    *libraries* are how names of libraries begin (``httpx`` stands for httpx2, too), *modules* are whole names.
+    *libraries* are names of libraries (``httpx`` stands for httpx2, too), *modules* are whole names.
     """
 
     def __init__(self, libraries: tuple[str, ...], modules: frozenset[str]) -> None:
@@ -22,10 +25,14 @@ class Trigger:
 
     def is_meant(self, name: str) -> bool:
         """Whether the import of *name* is worth starting for."""
-        return name in self._modules or name.startswith(self._libraries)
+        # Not whatever begins so: requests_oauthlib is no requests.
+        begun = (library for library in self._libraries if name.startswith(library))
+        return name in self._modules or any(name[len(library) :][:1] in _AFTER for library in begun)
 
     def find_spec(self, name: str, *where: Any) -> Any:
         """Instrument before *name* is imported, where it is one of ours."""
+        if name == _sentry.MODULE:
+            return self._guarded(name, *where)
         if not self.is_meant(name) or self not in sys.meta_path:
             return None
         sys.meta_path.remove(self)
@@ -33,6 +40,13 @@ class Trigger:
         # The import that asks goes on behind the finders that starting has just put in front: ask those, too.
         found = (finder.find_spec(name, *where) for finder in list(sys.meta_path))
         return next((spec for spec in found if spec is not None), None)
+
+    def _guarded(self, name: str, *where: Any) -> Any:
+        others = (finder for finder in list(sys.meta_path) if finder is not self)
+        spec: Any = next((found for finder in others if (found := finder.find_spec(name, *where)) is not None), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _sentry.Loader(spec.loader, _programs(), start)
+        return spec
 
 
 def init() -> None:
@@ -47,10 +61,13 @@ def init() -> None:
         start()
     else:
         sys.meta_path.insert(0, trigger)
+        if _sentry.MODULE in sys.modules:
+            _sentry.post(sys.modules[_sentry.MODULE], _programs(), start)
 
 
 def start() -> None:
     """Instrument this process now."""
+    _sentry.dismiss()
     try:
         from .activate import instrument
 
@@ -64,10 +81,18 @@ def start() -> None:
 
 
 def _libraries() -> tuple[str, ...]:
-    # A file in transports/ or hosts/ is named for the library it listens to, so the folders are the list.
+    # A file in transports/ or hosts/ is named for the library it listens to, so the folders are the list; an
+    # underscore may stand for a dot.
     here = os.path.dirname(os.path.abspath(__file__))
     files = [name for folder in ("transports", "hosts") for name in os.listdir(os.path.join(here, folder))]
-    return tuple(name.removesuffix(".py") for name in files if name.endswith(".py") and name[0] != "_")
+    names = [name.removesuffix(".py") for name in files if name.endswith(".py") and name[0] != "_"]
+    return tuple({*names, *(name.replace("_", ".") for name in names)} - {_sentry.MODULE})
+
+
+def _programs() -> tuple[str, ...]:
+    # Likewise, a file in dialects/ that ends so is named for the agent program it reads.
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dialects")
+    return tuple(name.removesuffix("_cli.py") for name in os.listdir(folder) if name.endswith("_cli.py"))
 
 
 def _entry_modules() -> frozenset[str]:

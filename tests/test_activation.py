@@ -138,6 +138,54 @@ def test_switched_on_no_sdk_is_imported_before_the_program_does_it() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+@pytest.mark.parametrize(
+    ("module", "starts"),
+    [
+        ("urllib.parse", False),
+        ("urllib.error", False),
+        ("http.client", False),
+        ("requests_oauthlib", False),
+        ("urllib.request", True),
+        ("urllib3", True),
+        ("requests", True),
+        ("httpx", True),
+        ("httpx2", True),
+        ("aiohttp", True),
+    ],
+)
+def test_the_first_import_of_a_library_that_carries_calls_starts_us(module: str, starts: bool) -> None:
+    code = f"""
+    import contextlib, sys
+    with contextlib.suppress(ImportError):
+        import {module}
+    print("opentelemetry" in sys.modules)
+    """
+    done = run(code, environment(DISPATCH_OTEL="1"))
+    assert (done.stdout, done.stderr) == (f"{starts}\n", "")
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        "import urllib.request; urllib.request.urlopen(url, body).read()",
+        "from urllib.request import urlopen; urlopen(url, body).read()",
+        "import urllib3; urllib3.PoolManager().request('POST', url, body=body)",
+        "import requests; requests.post(url, data=body)",
+        "from requests.sessions import Session; Session().post(url, data=body)",
+    ],
+)
+def test_a_program_that_needs_no_sdk_is_heard_however_it_imports(post: str, provider: Provider, sink: HttpSink) -> None:
+    env = environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    code = f"""
+    url, body = "{provider.url}/v1/chat/completions", b'{{"model": "m"}}'
+    {post}
+    """
+    done = run(code, env)
+    assert (done.returncode, done.stderr) == (0, "")
+    (span,) = sink.wait(1)
+    assert span.name == "chat m"
+
+
 @pytest.mark.parametrize("option", ["-E", "-I", "-s", "-P"])
 def test_the_variable_counts_under_every_isolation_that_keeps_site(
     option: str, provider: Provider, sink: HttpSink
