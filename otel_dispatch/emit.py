@@ -49,7 +49,8 @@ class Flight:
         self.reply = Reply()
         self.status: int | None = None
         self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
-        self._foreign: Foreign | None = foreign_inference(now)
+        self._foreign: Foreign | None = foreign_inference(now, span_name(dispatch))
+        self.is_shared = self._foreign is not None
         if self._foreign is not None:
             self.span: Span = self._foreign.span
             self._foreign.renew(words)
@@ -75,7 +76,8 @@ class Flight:
     def stream(self) -> None:
         """Note that the answer will come in pieces; on somebody's span, write what is true if nobody reads on."""
         if self._foreign is not None:
-            self._foreign.write(words_of_outcome(outcome.ABANDONED))
+            found = outcome.outcome_of_status(status) if (status := self.status or 0) >= 300 else outcome.ABANDONED
+            self._foreign.doubt(words_of_outcome(found))
 
     def answered(self, status: int, headers: Iterable[tuple[Header, Header]]) -> None:
         """Note the status and the headers of the answer."""
@@ -101,8 +103,8 @@ class Flight:
         self._surely(self._fail, error)
 
     def abandon(self) -> None:
-        """End it because nobody listens any more; an answer whose finish was heard is whole all the same."""
-        is_whole = self.reply.finish or self.reply.done or self.reply.failed
+        """End it because nobody listens any more; a refusal, or an answer whose finish was heard, is whole."""
+        is_whole = self.reply.finish or self.reply.done or self.reply.failed or (self.status or 0) >= 300
         self._surely(*((self._arrive,) if is_whole else (self._stop, outcome.ABANDONED)))
 
     @property
@@ -230,13 +232,14 @@ class Flight:
 
 
 def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> Flight | None:
-    """A flight for *request*, or None where nobody is to hear of it: suppressed, nested, or nothing set up.
+    """A flight for *request*, or None where nobody is to hear of it: nothing set up, nested, or suppressed.
 
+    What is suppressed gets no span, but one that is open (Logfire suppresses what lies below its own) is told.
     May raise what a fault of ours raises: a transport calls it from within its own guard.
     """
     now = context.here()
     frame = context.current(now)
-    if frame.in_flight or context.is_suppressed(now):
+    if frame.in_flight or (context.is_suppressed(now) and foreign_inference(now, "") is None):
         return None
     tools = instruments()
     if tools is None:

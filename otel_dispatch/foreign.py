@@ -6,68 +6,121 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, SpanKind
 
 from . import attributes as a
+from .vocabulary import FAILED, OutcomeClass, OutcomeKind
 
-_INFERENCES: Final = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+_MARKS: Final = {
+    # An agent's span may name its system, too: the operation, where there is one, decides.
+    a.OPERATION: frozenset({"chat", "generate_content", "text_completion", "embeddings"}),
+    a.OPENINFERENCE_KIND: frozenset({"LLM", "EMBEDDING"}),
+    a.LANGFUSE_KIND: frozenset({"generation", "embedding"}),
+    # Only workflows, tasks, agents and tools have one.
+    a.TRACELOOP_KIND: frozenset[str](),
+}
+"""What says of a span whether it is an inference, and the values that say it is; the first that is there decides."""
+
+_ENDS_WITH_STREAM: Final = (
+    "com.anthropic.sdk.",
+    "openinference.instrumentation.",
+    "openlit.instrumentation.",
+    "opentelemetry.instrumentation.",
+)
+"""The scopes of those who keep the span of a streamed call open until its stream ends; Logfire, for one, does not."""
+
+_RETRIED: Final = frozenset({*FAILED, OutcomeKind.SUPERSEDED})
 _OURS: Final = frozenset(word for word in vars(a).values() if isinstance(word, str) and word.startswith(a.OURS))
 _OUTCOME: Final = {a.OUTCOME_CLASS, a.OUTCOME_TOKENS, a.OUTCOME_CONTENT_LEN, a.OUTCOME_EMPTY_RETRIES}
 # The owner keeps its kind of error; a retry that is served would leave ours behind.
 _OWNERS: Final = frozenset({a.ERROR_TYPE})
 
-_written: "WeakKeyDictionary[Span, set[str]]" = WeakKeyDictionary()
+
+class _Sheet:
+    """What we wrote on one span, and which attempt writes on it now."""
+
+    __slots__ = ("mine", "turn")
+
+    def __init__(self) -> None:
+        self.mine: set[str] = set()
+        self.turn = 0
+
+
+_sheets: "WeakKeyDictionary[Span, _Sheet]" = WeakKeyDictionary()
 
 
 class Foreign:
     """An open inference span that is not ours; its owner keeps name, kind, status and every attribute it has set."""
 
-    __slots__ = ("_attributes", "_mine", "span")
+    __slots__ = ("_attributes", "_sheet", "_turn", "span")
 
     def __init__(self, span: Span, attributes: Any) -> None:
         self.span, self._attributes = span, attributes
-        self._mine = _written.setdefault(span, set())
+        self._sheet, self._turn = _sheets.setdefault(span, _Sheet()), 0
 
     def write(self, words: Mapping[str, Any]) -> None:
-        """Write our facts; those of an earlier attempt on the same span give way."""
-        if not self.span.is_recording():
+        """Write our facts, unless a later attempt does by now."""
+        mine = self._sheet.mine
+        if self._turn != self._sheet.turn or not self.span.is_recording():
             return
         # Copied once: each look into the SDK's own store is a call of Python's, and raises where there is nothing.
-        theirs = _OWNERS.union(self._attributes) - self._mine
+        theirs = _OWNERS.union(self._attributes) - mine
         fresh = {name: value for name, value in words.items() if name in _OURS or name not in theirs}
         if a.OUTCOME_KIND in words:
             # An outcome that is told anew takes the place of the whole of the one before it.
-            self._retract(_OUTCOME & self._mine - words.keys())
-        self._mine.update(fresh)
+            self._retract(_OUTCOME & mine - words.keys())
+        mine.update(fresh)
         self.span.set_attributes(fresh)
+
+    def doubt(self, words: Mapping[str, Any]) -> None:
+        """Write what is true if nobody reads on, where the owner keeps the span open until that can be corrected."""
+        scope = getattr(self.span, "instrumentation_scope", None)
+        if str(getattr(scope, "name", "")).startswith(_ENDS_WITH_STREAM):
+            self.write(words)
 
     def renew(self, words: Mapping[str, Any]) -> None:
         """Write the facts of a new attempt, and take away what only the attempt before it said."""
-        self._retract(self._mine - words.keys())
+        self._sheet.turn += 1
+        self._turn = self._sheet.turn
+        self._retract(self._sheet.mine - words.keys())
         self.write(words)
 
     def _retract(self, names: set[str]) -> None:
         for name in names:
             _take_away(self.span, name)
-        self._mine -= names
+        self._sheet.mine -= names
 
 
-def foreign_inference(now: Context) -> Foreign | None:
-    """The span that is current in *now* where it is somebody's open inference span, else None."""
+def foreign_inference(now: Context, name: str) -> Foreign | None:
+    """The span that is current in *now* where it is somebody's open span of a call that ours would name *name*."""
     span = trace.get_current_span(now)
     if not span.is_recording():
         return None
     attributes = getattr(span, "attributes", None)
-    return Foreign(span, attributes) if attributes and _is_inference(attributes) else None
+    if attributes is None or _is_taken(span, attributes):
+        return None
+    is_theirs = _is_inference(attributes) if attributes else _is_named(span, name)
+    return Foreign(span, attributes) if is_theirs else None
 
 
 def _is_inference(attributes: Any) -> bool:
-    # An agent's span may name its system, too: the operation, where there is one, decides.
-    if (operation := attributes.get(a.OPERATION)) is not None:
-        return operation in _INFERENCES
-    if (kind := attributes.get(a.OPENINFERENCE_KIND)) is not None:
-        return str(kind) == "LLM"
+    for mark, values in _MARKS.items():
+        if (value := attributes.get(mark)) is not None:
+            return str(value) in values
     return a.SYSTEM in attributes
+
+
+def _is_named(span: Any, name: str) -> bool:
+    # OpenLIT writes every attribute at the end; until then it has but the name and kind of the conventions.
+    return getattr(span, "name", None) == name and getattr(span, "kind", None) is SpanKind.CLIENT
+
+
+def _is_taken(span: Span, attributes: Any) -> bool:
+    # What is still under way, or was answered, is not tried again: this is another call, below that one's span.
+    sheet = _sheets.get(span)
+    if sheet is None or not sheet.mine:
+        return False
+    return attributes.get(a.OUTCOME_KIND) not in _RETRIED and attributes.get(a.OUTCOME_CLASS) != OutcomeClass.CANCELLED
 
 
 def _take_away(span: Span, name: str) -> None:
