@@ -52,7 +52,7 @@ def prepare(row: Row) -> bool:
     here = ["--python", str(row.python)]
     steps = (
         [*uv, "venv", "--quiet", "--python", sys.executable, str(HOMES / row.name)],
-        [*uv, "pip", "install", "--quiet", "--prerelease", "allow", *here, "-e", str(ROOT), *BASE, *row.install],
+        [*uv, "pip", "install", "--quiet", *here, "-e", str(ROOT), *BASE, *row.install],
     )
     if any(_run(step) for step in steps):
         return False

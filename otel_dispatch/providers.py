@@ -38,7 +38,13 @@ class Provider:
 PROVIDERS: Final = (
     Provider("anthropic", ("api.anthropic.com",), (_A, _C), "anthropic"),
     Provider("openai", ("api.openai.com", "*.api.openai.com"), (_C, _R), "openai"),
-    Provider("azure_openai", ("*.openai.azure.com",), (_C, _R), "azure.ai.openai", True),
+    Provider(
+        "azure_openai",
+        ("*.openai.azure.com", "*.openai.azure.us", "*.cognitiveservices.azure.com"),
+        (_C, _R),
+        "azure.ai.openai",
+        True,
+    ),
     Provider("azure_ai", ("*.services.ai.azure.com",), (_C, _A, _R), "azure.ai.inference", True),
     Provider("openrouter", ("openrouter.ai",), (_C, _R, _A)),
     Provider("huggingface", ("router.huggingface.co", "api-inference.huggingface.co"), (_C, _R)),
@@ -56,11 +62,15 @@ PROVIDERS: Final = (
     ),
     Provider(
         "bedrock",
-        ("bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com"),
+        (
+            *("bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com", "bedrock-mantle.*.api.aws"),
+            *("bedrock-runtime.*.amazonaws.com.cn", "bedrock-runtime.*.api.aws", "bedrock-runtime-fips.*.api.aws"),
+            "*.bedrock-runtime.*.vpce.amazonaws.com",
+        ),
         (WireFormat.BEDROCK_CONVERSE, _A, _C),
         "aws.bedrock",
     ),
-    Provider("mistral", ("api.mistral.ai", "api.*.mistral.ai"), (_C, _R), "mistral_ai"),
+    Provider("mistral", ("api.mistral.ai", "api.*.mistral.ai", "codestral.mistral.ai"), (_C, _R), "mistral_ai"),
     Provider("cohere", ("api.cohere.com", "api.cohere.ai"), (WireFormat.COHERE, _C), "cohere"),
     Provider("xai", ("api.x.ai", "*.api.x.ai"), (_C, _R, _A), "x_ai"),
     Provider("together", ("api.together.xyz", "api.together.ai")),
@@ -133,9 +143,9 @@ def default_wire_format(provider: str) -> WireFormat | None:
 
 
 def is_expected(wire_format: WireFormat, provider: str) -> bool:
-    """Whether *provider* is known to speak *wire_format*; True for a provider we do not know."""
+    """Whether *provider* is known to speak *wire_format*; True for a provider or a format we do not know."""
     known = _BY_NAME.get(provider)
-    return known is None or wire_format in known.speaks
+    return known is None or wire_format is WireFormat.UNKNOWN or wire_format in known.speaks
 
 
 def is_known(provider: str) -> bool:
@@ -163,6 +173,14 @@ def host_of(url: str) -> str:
     except ValueError:
         return ""
     return clean(host.rstrip("."))
+
+
+def port_of(url: str) -> int | None:
+    """The port that *url* names, or None."""
+    try:
+        return urlsplit(url if is_url(url) else f"//{url.removeprefix('//')}").port
+    except ValueError:
+        return None
 
 
 @lru_cache(1024)

@@ -44,7 +44,7 @@ def of_hosts() -> list[Finding]:
 def of_dialects() -> list[Finding]:
     """A finding for each wire format that is read."""
     return [
-        Finding("dialects", str(dialect.wire_format), State.OK, ", ".join(dialect.endings))
+        Finding("dialects", dialect.name, State.OK, f"{dialect.wire_format} at {', '.join(dialect.endings)}")
         for dialect in dialects.dialects()
     ]
 

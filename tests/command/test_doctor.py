@@ -38,7 +38,7 @@ def test_a_fresh_environment_is_well(look: Look) -> None:
     assert facts["start-up", "DISPATCH_OTEL"][0] == "note"
     version = metadata.version("httpx2")
     assert facts["transports", "httpx2"] == ("ok", f"httpx2 {version}: Client.send, AsyncClient.send")
-    assert facts["dialects", "anthropic_native"] == ("ok", "/messages")
+    assert facts["dialects", "anthropic_messages"] == ("ok", "anthropic_native at /messages")
     assert "program" in facts["hosts", "found"][1]
     assert facts["records", "file"] == ("note", "DISPATCH_OTEL_RECORD_FILE names none")
 
