@@ -5,6 +5,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from . import _sentry
 from .guard import swallow
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def instrument(**providers: Any) -> None:
     global _is_on, _given
     if not _is_on:
         _is_on, _given = True, providers
+        _sentry.dismiss()
         swallow("instrument", _instrument)
 
 
@@ -74,10 +76,11 @@ def _prepare() -> "Instruments":
     global _owned
     from . import hosts, recordfile, sdk
     from .instruments import Instruments, record_file
-    from .keeper import keeper
+    from .keeper import keeper, unpiped
 
     if not _given and _owned is None and not sdk.is_provided():
-        _owned = sdk.set_up()
+        with unpiped():
+            _owned = sdk.set_up()
         keeper.flush = _owned.flush
     keeper.on_start = _on_keeper
     # Registered now, so that it runs before the exit handlers of a provider that the host made earlier.
@@ -110,4 +113,6 @@ def _at_exit() -> None:
 
     swallow("exit", aloft.end_all)
     if _owned is not None:
+        # What an entry's end has set off for later would find the exporters shut down, and they say so.
+        keeper.flush = None
         keeper.finish(_owned.close, EXIT_SECONDS)

@@ -31,9 +31,11 @@ WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 TOKEN_TYPE: Final = "gen_ai.token.type"
 
-# Marks of other people's inference spans: semconv before 1.37, and OpenInference
+# Marks of other people's spans: semconv before 1.37, OpenInference, OpenLLMetry and Langfuse
 SYSTEM: Final = "gen_ai.system"
 OPENINFERENCE_KIND: Final = "openinference.span.kind"
+TRACELOOP_KIND: Final = "traceloop.span.kind"
+LANGFUSE_KIND: Final = "langfuse.observation.type"
 
 # semconv core. Backends of 2026 still read peer.service; 1.44 renames it to service.peer.name.
 PEER_SERVICE: Final = "peer.service"
@@ -86,6 +88,25 @@ ROLLUP_INHERITED: Final = "dispatch.rollup.inherited_calls"
 ROLLUP_EMPTY: Final = "dispatch.rollup.empty_terminal_calls"
 ROLLUP_TOKENS: Final = "dispatch.rollup.output_tokens"
 FIELD: Final = "dispatch.field"
+
+# harn's own ids, of transcripts that are imported
+HARN_RUN: Final = "harn.run"
+HARN_CALL_ID: Final = "harn.call_id"
+HARN_ITERATION: Final = "harn.iteration"
+HARN_SPAN_ID: Final = "harn.span_id"
+
+# AutoSkillit's own ids and machine words, under its own name
+AUTOSKILLIT_KITCHEN: Final = "autoskillit.kitchen_id"
+AUTOSKILLIT_ORDER: Final = "autoskillit.order_id"
+AUTOSKILLIT_DISPATCH: Final = "autoskillit.dispatch_id"
+AUTOSKILLIT_CAMPAIGN: Final = "autoskillit.campaign_id"
+AUTOSKILLIT_STEP: Final = "autoskillit.step_name"
+AUTOSKILLIT_SEVERITY: Final = "autoskillit.severity"
+AUTOSKILLIT_MODEL_SOURCE: Final = "autoskillit.model_source"
+AUTOSKILLIT_PROVIDER_SOURCE: Final = "autoskillit.provider_source"
+AUTOSKILLIT_SUCCESS: Final = "autoskillit.success"
+AUTOSKILLIT_SUBTYPE: Final = "autoskillit.subtype"
+AUTOSKILLIT_RETRY: Final = "autoskillit.retry_reason"
 
 OURS: Final = "dispatch."
 """The prefix that tells a name of ours from everybody else's."""

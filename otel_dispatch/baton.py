@@ -1,6 +1,7 @@
 """What crosses a process boundary in the environment: the trace's parent, and the scope of the dispatch."""
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,10 +31,23 @@ def receive(environ: Mapping[str, str]) -> None:
     context.begin(_frame_from(environ.get(SCOPE_VARIABLE, "")), parent if is_valid else None)
 
 
-def hand_on(env: Mapping[str, str]) -> dict[str, str]:
-    """A copy of *env* with the TRACEPARENT and scope of this place, and without stale ones, for a child process."""
-    copy = {name: value for name, value in env.items() if name not in (*_TRACE, SCOPE_VARIABLE)}
-    span = trace.get_current_span(context.parent_context()).get_span_context()
+def caller_in(meta: object) -> Context | None:
+    """The context of the caller that *meta*, what MCP carries beside a request's arguments, names; None without one."""
+    told = {name.lower(): getattr(meta, name.lower(), None) for name in _TRACE}
+    carrier = {name: value for name, value in told.items() if isinstance(value, str)}
+    if not carrier:
+        return None
+    found = TraceContextTextMapPropagator().extract(carrier, context=context.here())
+    return found if trace.get_current_span(found).get_span_context().is_remote else None
+
+
+def hand_on(env: Mapping[str, str], below: trace.Span | None = None) -> dict[str, str]:
+    """A copy of *env* with the TRACEPARENT and scope of this place, and without stale ones, for a child process.
+
+    The child's spans are to lie below the current span, or *below* another one.
+    """
+    copy = {name: value for name, value in env.items() if os.fsdecode(name) not in (*_TRACE, SCOPE_VARIABLE)}
+    span = (below or trace.get_current_span(context.parent_context())).get_span_context()
     if span.is_valid:
         # Root spans of the Python SDK carry flags 03; readers of version 00 may refuse more than 01.
         copy["TRACEPARENT"] = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags & 1:02x}"

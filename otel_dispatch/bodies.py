@@ -1,7 +1,6 @@
 """What the readers of all dialects share: decoding that materialises only what is asked for, and error bodies."""
 
 import json
-import re
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -10,15 +9,12 @@ import msgspec
 from .codes import is_code
 from .record import Reply, Request, Usage
 from .thinking import as_map
-from .vocabulary import count_of
+from .vocabulary import count_of, word_of
 
 T = TypeVar("T")
 
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding raises for bytes that are no JSON, nest too deeply, or are no UTF-8."""
-
-# ASCII: a sentence in a script that writes no spaces is no machine code.
-_WORD = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
 class Fields(msgspec.Struct, gc=False):
@@ -68,7 +64,7 @@ def hear_error(error: object, reply: Reply) -> None:
         as_map(told.get("details")).get("error_code"),  # Anthropic's
         *map(told.get, ("code", "type", "status")),
     )
-    words = [word for word in said if isinstance(word, str) and _WORD.fullmatch(word)]
+    words = [word for word in map(word_of, said) if word is not None]
     reply.code = next((word for word in words if is_code(word)), words[0] if words else reply.code)
     for number in map(told.get, ("code", "status", "status_code")):
         if isinstance(number, int) and 300 <= number < 600:

@@ -71,11 +71,16 @@ def is_suppressed(now: Context | None = None) -> bool:
 
 
 def parent_context(now: Context | None = None) -> Context:
-    """The context to start a span in: *now* where a span is current in it, else the parent process's."""
+    """The context to start a span in: *now*, with the parent process's span where it has none of its own."""
     now = here() if now is None else now
     if _parent is None or trace.get_current_span(now).get_span_context().is_valid:
         return now
-    return _parent
+    return trace.set_span_in_context(trace.get_current_span(_parent), now)
+
+
+def has_parent() -> bool:
+    """Whether a parent process left a span for ours to lie below."""
+    return _parent is not None
 
 
 def with_frame(frame: Frame, base: Context | None = None) -> Context:

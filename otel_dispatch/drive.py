@@ -3,13 +3,34 @@
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry import context as otel
+from opentelemetry.context import Context
 
 from . import context
 from .entry import EntryPoint, Run, begin
 from .instruments import instruments
+
+
+class Along(Protocol):
+    """What goes along with a call: the context to make it in, which is first asked for as it begins, and its end."""
+
+    @property
+    def context(self) -> Context:
+        """The context that the call is made in."""
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Hear that it has come to its end, or raised *error*; must not raise."""
+
+    def collected(self, error: BaseException) -> None:
+        """Hear that its generator was closed; must not raise."""
+
+
+def along(one: Along, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call *function*, which makes a coroutine or an async generator, with *one* along from its first step on."""
+    driven = drive_async_generator if inspect.isasyncgenfunction(function) else drive_coroutine
+    return _named(driven(one, None, function, args, kwargs), function)
 
 
 def watch(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -46,14 +67,14 @@ def call(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...],
 
 
 async def drive_coroutine(
-    run: Run | None,
-    entry: EntryPoint,
+    run: Along | None,
+    entry: EntryPoint | None,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
     """Await *function* as a run, which begins when it is first awaited."""
-    run = run or begin(entry, function, args, kwargs)
+    run = run if entry is None else run or begin(entry, function, args, kwargs)
     if run is None:
         return await function(*args, **kwargs)
     token = context.attach(run.context)
@@ -109,14 +130,14 @@ def drive_generator(
 
 
 async def drive_async_generator(
-    run: Run | None,
-    entry: EntryPoint,
+    run: Along | None,
+    entry: EntryPoint | None,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> AsyncGenerator[Any, Any]:
     """Step *function*'s async generator as a run, which begins with its first step."""
-    run = run or begin(entry, function, args, kwargs)
+    run = run if entry is None else run or begin(entry, function, args, kwargs)
     here = run.context if run is not None else otel.get_current()
     sent, thrown = None, None
     generator = function(*args, **kwargs)

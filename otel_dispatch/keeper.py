@@ -3,10 +3,12 @@
 import heapq
 import itertools
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from types import FrameType
 
@@ -15,6 +17,23 @@ from .guard import swallow
 Job = Callable[[], object]
 
 _FLUSH_SECONDS = 0.2
+# Windows knows neither the signal nor masks.
+_PIPE = frozenset({signal.SIGPIPE} if hasattr(signal, "pthread_sigmask") else ())
+
+
+@contextmanager
+def unpiped() -> Iterator[None]:
+    """A block in which threads are started that no broken pipe can kill, and the host with them.
+
+    A program of the command line may have given SIGPIPE its default back: then a collector that hangs up would end it.
+    """
+    # A thread has the mask of the one that starts it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PIPE) if _PIPE else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Keeper:
@@ -40,7 +59,9 @@ class Keeper:
                 if self._thread is None:
                     thread = threading.Thread(target=self._run, name="otel_dispatch", daemon=True)
                     # At interpreter shutdown no thread can start; what is posted then is done by `at_exit`'s caller.
-                    if swallow("keeper", thread.start) is None and thread.ident:
+                    with unpiped():
+                        swallow("keeper", thread.start)
+                    if thread.ident:
                         self._thread = thread
                         if self.on_start is not None:
                             swallow("keeper", self.on_start)

@@ -36,13 +36,6 @@ def provenance_of(request: Request, endpoint: Endpoint, known: Known, held: Pins
     """The origin of each field of a call that went to *endpoint*, by the rules of this module."""
     held = pins() if held is None else held
     endpoint_host, provider = endpoint.host, endpoint.provider
-    values = {
-        Field.PROVIDER: provider,
-        Field.MODEL: request.model or "",
-        Field.WIRE_FORMAT: request.wire_format,
-        Field.THINKING: request.thinking.label,
-        Field.TOOL_FORMAT: request.tool_format,
-    }
     return Provenance(
         *(
             _declared(name, value, endpoint_host, known)
@@ -50,8 +43,38 @@ def provenance_of(request: Request, endpoint: Endpoint, known: Known, held: Pins
             or _pinned(name, value, endpoint_host, held)
             or _defaulted(name, request, endpoint_host, provider)
             or Origin.UNKNOWN
-            for name, value in values.items()
+            for name, value in _values(request, provider)
         )
+    )
+
+
+def launch_provenance(
+    request: Request, endpoint: Endpoint, known: Known, held: Pins, own: Mapping[Field, Origin]
+) -> Provenance:
+    """The origin of each field of a launch, where *own* says what fell through, and what the program decides itself.
+
+    That a variable fell through is seen, not concluded from equal values: it comes before all but a declaration.
+    """
+    return Provenance(
+        *(
+            _declared(name, value, endpoint.host, known)
+            or (Origin.INHERITED if own.get(name) is Origin.INHERITED else None)
+            or _escalated(name, value, known)
+            or _pinned(name, value, endpoint.host, held)
+            or own.get(name)
+            or Origin.UNKNOWN
+            for name, value in _values(request, endpoint.provider)
+        )
+    )
+
+
+def _values(request: Request, provider: str) -> tuple[tuple[Field, str], ...]:
+    return (
+        (Field.PROVIDER, provider),
+        (Field.MODEL, request.model or ""),
+        (Field.WIRE_FORMAT, request.wire_format),
+        (Field.THINKING, request.thinking.label),
+        (Field.TOOL_FORMAT, request.tool_format),
     )
 
 

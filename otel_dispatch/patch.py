@@ -15,6 +15,7 @@ _lock = threading.RLock()
 _wanted: dict[tuple[str, str], Seam] = {}
 _hooked: set[str] = set()
 _installed: dict[tuple[str, str], tuple[Any, str, Any, Any]] = {}
+_copies: dict[tuple[str, str], tuple[str, ...]] = {}
 _ABSENT = object()
 
 
@@ -34,7 +35,8 @@ def remove_all() -> None:
     """Put every original back; where somebody has wrapped ours since, ours stays under it and passes calls on."""
     with _lock:
         _wanted.clear()
-        for parent, attribute, wrapper, original in _installed.values():
+        for key, (parent, attribute, wrapper, original) in _installed.items():
+            _replace_copies(_copies.get(key, ()), attribute, wrapper, original)
             if vars(parent).get(attribute) is not wrapper:
                 continue
             if original is _ABSENT:
@@ -82,6 +84,14 @@ def _apply(module: ModuleType, seam: Seam) -> None:
     wrapper = wrapt.FunctionWrapper(current if original is _ABSENT else original, seam.wrapper)
     setattr(parent, attribute, wrapper)
     _installed[key] = (parent, attribute, vars(parent)[attribute], original)
+    _copies[key] = seam.copied_to
+    _replace_copies(seam.copied_to, attribute, original, wrapper)
+
+
+def _replace_copies(modules: tuple[str, ...], name: str, held: Any, by: Any) -> None:
+    for module in filter(None, map(sys.modules.get, modules)):
+        if vars(module).get(name) is held:
+            setattr(module, name, by)
 
 
 def _find(module: ModuleType, path: str) -> tuple[Any, str, Any] | None:

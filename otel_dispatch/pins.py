@@ -64,6 +64,11 @@ def pins() -> Pins:
     return _pins(listed, tuple((name, os.environ.get(name, "")) for name in map(names.__getitem__, present)))
 
 
+def is_listed(name: str) -> bool:
+    """Whether the user lists the variable *name* as a pin."""
+    return name in _listed(held(_PINS))
+
+
 @lru_cache(16)
 def _wanted(listed: frozenset[str]) -> dict[Any, str]:
     names = _MODEL_PINS | _URL_PINS | listed

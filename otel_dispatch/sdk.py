@@ -123,6 +123,16 @@ def set_up() -> Providers:
     return Providers(tracing, metering, logging_)
 
 
+def span_exporters(service: str) -> tuple[list[Any], Any]:
+    """The span exporters that the environment asks for, and the resource: *service*, unless a variable names it."""
+    with overlay():
+        loaders = list(_loaders("traces"))
+    makers = [swallow("traces", load) for load in loaders]
+    with overlay():
+        made = [swallow("traces", make) for make in makers if make]
+        return [exporter for exporter in made if exporter is not None], _resource(service)
+
+
 def service_name(argv: list[str] | None = None) -> str:
     """The program's name, which the service goes by where no variable names it."""
     program = (sys.argv if argv is None else argv)[0:1] or [""]
@@ -156,7 +166,7 @@ def _bare(url: str) -> str:
     return urlunsplit(bare).removeprefix("//")
 
 
-def _resource() -> Any:
+def _resource(service: str | None = None) -> Any:
     from opentelemetry.sdk.resources import Resource
 
     from .attributes import SERVICE_NAME
@@ -165,7 +175,7 @@ def _resource() -> Any:
     named = str(resource.attributes.get(SERVICE_NAME, ""))
     if named and not named.startswith("unknown_service"):
         return resource
-    return resource.merge(Resource({SERVICE_NAME: service_name()}))
+    return resource.merge(Resource({SERVICE_NAME: service or service_name()}))
 
 
 def _loaders(signal: str) -> Iterator[Callable[[], Callable[[], Any]]]:

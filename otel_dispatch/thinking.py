@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .record import UNKNOWN_THINKING, UNSENT_THINKING, Thinking
-from .vocabulary import ThinkingMode, count_of, text_of
+from .vocabulary import ThinkingMode, count_of, word_of
 
 _MODES = {
     "enabled": ThinkingMode.ENABLED,
@@ -29,7 +29,7 @@ def anthropic_thinking(thinking: object, effort: object) -> Thinking:
 
     An effort alone does not say whether the model thinks: older models do not, newer ones do.
     """
-    level = text_of(effort)
+    level = word_of(effort)
     if thinking is None:
         return Thinking(ThinkingMode.EFFORT, None, None, level) if level else UNSENT_THINKING
     told = as_map(thinking)
@@ -39,7 +39,7 @@ def anthropic_thinking(thinking: object, effort: object) -> Thinking:
 
 def effort_thinking(effort: object) -> Thinking:
     """The config of OpenAI's effort, where ``none`` is off and absent or null is the provider's default."""
-    level = text_of(effort)
+    level = word_of(effort)
     if level is None:
         return UNSENT_THINKING
     mode = ThinkingMode.OFF if level == "none" else ThinkingMode.EFFORT
@@ -51,7 +51,7 @@ def ollama_thinking(think: object) -> Thinking:
     if isinstance(think, bool):
         mode = ThinkingMode.ENABLED if think else ThinkingMode.OFF
         return Thinking(mode, think)
-    return UNSENT_THINKING if think is None else effort_thinking(think) if text_of(think) else UNKNOWN_THINKING
+    return UNSENT_THINKING if think is None else effort_thinking(think) if word_of(think) else UNKNOWN_THINKING
 
 
 def cohere_thinking(thinking: object) -> Thinking:
@@ -147,7 +147,7 @@ def _is_on(mode: ThinkingMode) -> bool | None:
 
 
 def _texts(*values: object) -> list[str]:
-    return [text for value in values if (text := text_of(value)) is not None]
+    return [text for value in values if (text := word_of(value)) is not None]
 
 
 def _integers(*values: object) -> list[int]:

@@ -1,5 +1,6 @@
 """The closed vocabularies of the record, and what makes a foreign value fit to be written."""
 
+import re
 from enum import StrEnum
 
 LIMIT = 256
@@ -123,6 +124,9 @@ class Mismatch(StrEnum):
     WIRE_FORMAT_EXPECTED = "wire_format.expected"
 
 
+# ASCII: a sentence in a script that writes no spaces is no word.
+_WORD = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
 FAILED = frozenset({OutcomeKind.USAGE_LIMIT, OutcomeKind.PROVIDER_ERROR, OutcomeKind.EMPTY_TERMINAL})
 """The outcomes that make a span of ours an error."""
 
@@ -148,6 +152,11 @@ def count_of(value: object) -> int | None:
 def text_of(value: object) -> str | None:
     """*value* as a non-empty clean string, or None."""
     return clean(value) or None if isinstance(value, str) else None
+
+
+def word_of(value: object) -> str | None:
+    """*value* as one word of a machine's vocabulary, or None: a sentence is content."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 
 
 ENTRY_KINDS = frozenset(str(kind) for kind in Kind) - {"llm_call", "cli_launch"}

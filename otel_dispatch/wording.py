@@ -14,8 +14,8 @@ _CLIENTS = (Kind.LLM_CALL, Kind.CLI_LAUNCH)
 
 
 def span_name(dispatch: Dispatch) -> str:
-    """The span's name: the operation, and the model, skill, recipe or agent it is about."""
-    subject = dispatch.model if dispatch.kind in _CLIENTS else dispatch.names.label
+    """The span's name: the operation, and the model, skill, recipe, agent or program it is about."""
+    subject = dispatch.model if dispatch.kind is Kind.LLM_CALL else dispatch.names.label
     known = subject and subject != "unknown"
     return f"{dispatch.operation} {subject}" if known else dispatch.operation
 

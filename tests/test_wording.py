@@ -150,7 +150,7 @@ NAMED = [
     (ENTRY, "invoke_agent implement"),
     (replace(ENTRY, names=Names(skill="implement")), "invoke_agent"),
     (Dispatch(Kind.FLEET_DISPATCH, "invoke_workflow", model="gpt-6"), "invoke_workflow"),
-    (Dispatch(Kind.CLI_LAUNCH, "invoke_agent", model="claude"), "invoke_agent claude"),
+    (Dispatch(Kind.CLI_LAUNCH, "invoke_agent", model="m", names=Names(label="claude")), "invoke_agent claude"),
 ]
 
 

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..definition import hash_of
 from ..thinking import as_map
 from ..vocabulary import ENTRY_KINDS, Field, Origin, count_of, text_of
 
@@ -38,11 +39,19 @@ class Run:
     mismatch: tuple[str, ...]
     trace_id: str | None
     otel_span_id: str | None
+    definition: str | None
+    definition_hash: str | None
+    definition_changed: bool | None
 
     @property
     def is_entry(self) -> bool:
         """Whether it is a run of an entry point, and not a single call."""
         return self.kind in ENTRY_KINDS
+
+    @property
+    def status(self) -> str:
+        """What came back, and why."""
+        return " ".join(filter(None, (self.outcome, self.outcome_class)))
 
     @property
     def who(self) -> str:
@@ -58,7 +67,7 @@ class Run:
 def run_of(record: Record) -> Run:
     """The run that *record* tells."""
     names, rollup = as_map(record.get("names")), as_map(record.get("rollup"))
-    outcome = as_map(record.get("outcome"))
+    outcome, definition = as_map(record.get("outcome")), as_map(record.get("definition"))
     model, provider = text_of(record.get("model")), text_of(record.get("provider"))
     told = {name: text_of(names.get(name)) for name in ("agent", "skill", "workflow", "conversation")}
     kind, span_name = text_of(record.get("kind")), text_of(record.get("name"))
@@ -83,16 +92,28 @@ def run_of(record: Record) -> Run:
         mismatch=_words(record.get("mismatch")),
         trace_id=text_of(record.get("trace_id")),
         otel_span_id=text_of(record.get("otel_span_id")),
+        definition=path if isinstance(path := definition.get("path"), str) else None,
+        definition_hash=text_of(definition.get("hash")),
+        definition_changed=None,
     )
 
 
+def compared(each: Run) -> Run:
+    """*each*, and whether its definition says something else now; not known where it cannot be read from here."""
+    if each.definition is None or each.definition_hash is None:
+        return each
+    try:
+        return replace(each, definition_changed=hash_of(each.definition) != each.definition_hash)
+    except (OSError, ValueError):
+        return each
+
+
 def _call_name(record: Record) -> str:
+    if turn := count_of(record.get("iteration")):
+        return f"turn {turn}"
+    # The rest of a call's span name is its model, which has a column of its own.
     span_name = text_of(record.get("name"))
-    if span_name is not None:
-        # The rest of a call's span name is its model, which has a column of its own.
-        return span_name.partition(" ")[0]
-    turn = count_of(record.get("iteration"))
-    return f"turn {turn}" if turn else "call"
+    return "call" if span_name is None else span_name.partition(" ")[0]
 
 
 def _inherited(record: Record) -> tuple[str, ...]:

@@ -3,16 +3,36 @@
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
 
 from .. import recordfile
 from ..vocabulary import FAILED, OutcomeKind
 from . import DONE
-from .run import Run, run_of
+from .run import Run, compared, run_of
 from .table import Cell, show
 
-_TITLES = ("run", "kind", "agent or skill", "model", "provider", "status", "time", "inherited")
+_TITLES: Final = (
+    *("run", "kind", "agent or skill", "model", "provider", "status", "time", "inherited", "mismatch", "definition"),
+)
+_SUMS: Final = ("provider", "model", "status", "calls", "inherited", "mismatch")
+_CHANGED: Final = "changed since this run"
 _STYLES = {**{str(kind): "red" for kind in FAILED}, str(OutcomeKind.SERVED): "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """How many calls ended alike: the same provider, model and outcome."""
+
+    provider: str | None
+    model: str | None
+    outcome: str | None
+    outcome_class: str | None
+    calls: int
+    inherited_calls: int
+    mismatch_calls: int
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,19 +40,26 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="the record file (DISPATCH_OTEL_RECORD_FILE)")
     parser.add_argument("--json", action="store_true", help="print a JSON array")
     parser.add_argument("--limit", type=_limit, metavar="N", help="show the newest N only")
+    parser.add_argument("--inherited", action="store_true", help="only where a field was inherited")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--calls", action="store_true", help="show the single model calls")
+    what.add_argument("--outcomes", action="store_true", help="count the calls by provider, model and outcome")
 
 
 def run(arguments: Namespace) -> int:
-    """Print the runs."""
-    found = runs_in(arguments.source)
-    shown = found[-arguments.limit :] if arguments.limit else found
+    """Print the runs, the calls, or how the calls ended."""
+    if arguments.outcomes:
+        return _print_sums(arguments)
+    found = calls_in(arguments.source) if arguments.calls else iter(runs_in(arguments.source))
+    wanted = (each for each in found if inheritance(each) or not arguments.inherited)
+    shown = [compared(each) for each in deque(wanted, arguments.limit)]
     if arguments.json:
         print(json.dumps([each.as_json() for each in shown], indent=2))
     elif not shown:
-        print(f"No runs in {arguments.source} yet.")
+        _say_nothing(arguments)
     else:
         print_runs(shown)
-        if not shown[0].is_entry:
+        if not arguments.calls and not shown[0].is_entry:
             print("No entry point ran here: these are single model calls.", file=sys.stderr)
     return DONE
 
@@ -41,6 +68,24 @@ def runs_in(source: str) -> list[Run]:
     """The runs of entry points in the file *source*, or its calls where there are none, oldest first."""
     everything = [run_of(record) for record in recordfile.read(source)]
     return [each for each in everything if each.is_entry] or everything
+
+
+def calls_in(source: str) -> Iterator[Run]:
+    """The model calls and launches in the file *source*, oldest first."""
+    return (each for each in map(run_of, recordfile.read(source)) if not each.is_entry)
+
+
+def sums_of(calls: Iterator[Run]) -> list[Sum]:
+    """How the *calls* ended, by provider and model, the most frequent outcome first."""
+    counts: Counter[tuple[str | None, str | None, str | None, str | None]] = Counter()
+    inherited, mismatched = Counter(counts), Counter(counts)
+    for each in calls:
+        key = (each.provider, each.model, each.outcome, each.outcome_class)
+        counts[key] += 1
+        inherited[key] += bool(each.inherited_fields)
+        mismatched[key] += bool(each.mismatch)
+    alike = sorted(counts, key=lambda key: (key[0] or "", key[1] or "", -counts[key], key[2] or "", key[3] or ""))
+    return [Sum(*key, counts[key], inherited[key], mismatched[key]) for key in alike]
 
 
 def print_runs(runs: Sequence[Run]) -> None:
@@ -68,6 +113,24 @@ def inheritance(each: Run) -> str:
     return ", ".join(each.inherited_fields)
 
 
+def _print_sums(arguments: Namespace) -> int:
+    calls = (each for each in calls_in(arguments.source) if each.inherited_fields or not arguments.inherited)
+    sums = sums_of(calls)[-(arguments.limit or 0) :]
+    if arguments.json:
+        print(json.dumps([asdict(each) for each in sums], indent=2))
+    elif not sums:
+        _say_nothing(arguments)
+    else:
+        show(_SUMS, [_sum_row(each) for each in sums])
+    return DONE
+
+
+def _say_nothing(arguments: Namespace) -> None:
+    what = "calls" if arguments.calls or arguments.outcomes else "runs"
+    which = f"{what} that inherited anything" if arguments.inherited else what
+    print(f"No {which} in {arguments.source} yet.")
+
+
 def _row(each: Run) -> list[Cell]:
     inherited = inheritance(each)
     return [
@@ -76,10 +139,29 @@ def _row(each: Run) -> list[Cell]:
         Cell(each.who),
         Cell(_several(each.models, "models")),
         Cell(_several(each.providers, "providers")),
-        Cell(" ".join(filter(None, (each.outcome, each.outcome_class))), _STYLES.get(each.outcome or "", "yellow")),
+        Cell(each.status, _style(each.outcome)),
         Cell(duration(each.duration_s)),
         Cell(inherited, "bold yellow"),
+        # A run's is its calls'; they tell which of them.
+        Cell("" if each.is_entry else ", ".join(each.mismatch), "yellow"),
+        Cell(_CHANGED if each.definition_changed else "", "yellow"),
     ]
+
+
+def _sum_row(each: Sum) -> list[Cell]:
+    status = " ".join(filter(None, (each.outcome, each.outcome_class))) or "not known"
+    return [
+        Cell(each.provider or "", "bold"),
+        Cell(each.model or ""),
+        Cell(status, _style(each.outcome)),
+        Cell(f"{each.calls:,}"),
+        Cell(f"{each.inherited_calls:,}" if each.inherited_calls else "", "bold yellow"),
+        Cell(f"{each.mismatch_calls:,}" if each.mismatch_calls else "", "yellow"),
+    ]
+
+
+def _style(outcome: str | None) -> str:
+    return _STYLES.get(outcome or "", "yellow")
 
 
 def _several(values: Sequence[str], what: str) -> str:

@@ -1,14 +1,18 @@
 """`runs`: what a record file holds, as a table and as JSON, whatever else lies in the file."""
 
+import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import otel_dispatch
 from otel_dispatch.__main__ import main
 from otel_dispatch.command.runs import duration
+from tests.conftest import Faults, Told
 
 HARN = {
     "type": "resolved_dispatch",
@@ -58,6 +62,9 @@ KEYS = {
     "mismatch",
     "trace_id",
     "otel_span_id",
+    "definition",
+    "definition_hash",
+    "definition_changed",
 }
 
 Run = Callable[..., tuple[int, str, str]]
@@ -199,6 +206,133 @@ def test_a_file_that_is_not_there_is_told_in_one_sentence(tmp_path: Path, capsys
         assert captured.out == ""
         assert captured.err.startswith(f"otel-dispatch: {path} cannot be read: ")
         assert captured.err.count("\n") == 1
+
+
+CALLS = [
+    entry(kind="llm_call", name="chat MiniMax-M2", names={}, rollup=None),
+    HARN,
+    entry(
+        kind="llm_call",
+        iteration=2,
+        provider="openai",
+        names={},
+        rollup=None,
+        mismatch=["model.served"],
+        outcome={"kind": "provider_error", "class": "timeout"},
+        outcome_kind="provider_error",
+    ),
+    entry(),
+    entry(kind="llm_call", provider="openai", names={}, rollup=None, outcome=None, outcome_kind=None),
+]
+
+
+def test_the_single_calls_of_a_run_can_be_asked_for(runs: Run) -> None:
+    code, out, err = runs(CALLS, "--calls")
+    assert (code, err) == (0, "")
+    assert [[cell.strip() for cell in row] for row in cells(out)] == [
+        ["RUN", "KIND", "MODEL", "PROVIDER", "STATUS", "TIME", "INHERITED", "MISMATCH"],
+        ["chat", "llm_call", "MiniMax-M2", "minimax", "served", "1.5 s"],
+        ["turn 3", "claude-sonnet-4-6", "anthropic", "usage_limit rate_limit", "provider"],
+        ["turn 2", "llm_call", "MiniMax-M2", "openai", "provider_error timeout", "1.5 s", "model.served"],
+        ["invoke_agent", "llm_call", "MiniMax-M2", "openai", "1.5 s"],
+    ]
+
+
+def test_how_the_calls_ended_is_counted(runs: Run) -> None:
+    code, out, _ = runs([*CALLS, CALLS[0]], "--outcomes")
+    assert code == 0
+    assert [[cell.strip() for cell in row] for row in cells(out)] == [
+        ["PROVIDER", "MODEL", "STATUS", "CALLS", "INHERITED", "MISMATCH"],
+        ["anthropic", "claude-sonnet-4-6", "usage_limit rate_limit", "1", "1"],
+        ["minimax", "MiniMax-M2", "served", "2"],
+        ["openai", "MiniMax-M2", "not known", "1"],
+        ["openai", "MiniMax-M2", "provider_error timeout", "1", "1"],
+    ]
+    _, told, _ = runs(CALLS, "--outcomes", "--json", "--inherited")
+    assert json.loads(told) == [
+        {
+            "provider": "anthropic",
+            "model": "claude-sonnet-4-6",
+            "outcome": "usage_limit",
+            "outcome_class": "rate_limit",
+            "calls": 1,
+            "inherited_calls": 1,
+            "mismatch_calls": 0,
+        }
+    ]
+
+
+def test_only_what_inherited_can_be_asked_for(runs: Run, tmp_path: Path) -> None:
+    rollup = {"calls": 2, "models": ["m"], "providers": ["p"], "inherited_calls": 1}
+    _, out, _ = runs([entry(), entry(names={"label": "astray"}, rollup=rollup)], "--inherited")
+    assert [row[0].strip() for row in cells(out)] == ["RUN", "astray"]
+    assert (
+        runs([entry()], "--inherited")[1] == f"No runs that inherited anything in {tmp_path / 'records.jsonl'} yet.\n"
+    )
+    assert runs([entry()], "--calls", "--inherited")[1].startswith("No calls that inherited anything in ")
+
+
+def test_a_definition_that_says_something_else_now_is_marked(runs: Run, tmp_path: Path) -> None:
+    definition = tmp_path / "SKILL.md"
+    definition.write_text("one")
+    known = {"path": str(definition), "hash": hashlib.sha256(b"one").hexdigest()[:16]}
+    lines = [entry(definition=known), entry(definition={**known, "path": str(tmp_path / "gone.md")})]
+    assert "DEFINITION" not in runs(lines)[1]
+    assert [each["definition_changed"] for each in json.loads(runs(lines, "--json")[1])] == [False, None]
+    definition.write_text("two")
+    assert [row[-1].strip() for row in cells(runs(lines)[1])][:2] == ["DEFINITION", "changed since this run"]
+    assert [each["definition_changed"] for each in json.loads(runs(lines, "--json")[1])] == [True, None]
+
+
+def test_an_entry_point_records_its_definition(
+    runs: Run, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISPATCH_OTEL_RECORD_FILE", "records.jsonl")
+    (tmp_path / "skills").mkdir()
+    path = tmp_path / "skills" / "SKILL.md"
+    path.write_text("one")
+
+    @otel_dispatch.entry_point("run_skill", name="fix", definition=Path("skills/SKILL.md"))
+    def skill() -> None:
+        pass
+
+    skill()
+    (line,) = (tmp_path / "records.jsonl").read_text().splitlines()
+    known = hashlib.sha256(b"one").hexdigest()[:16]
+    assert json.loads(line)["definition"] == {"path": os.path.join("skills", "SKILL.md"), "hash": known}
+    span = told.only()
+    assert span.attributes is not None
+    assert span.attributes["dispatch.agent.definition_hash"] == known
+    # Where the file lies is for the local file alone.
+    assert "SKILL.md" not in span.to_json()
+    assert "SKILL.md" not in str([event.attributes for event in told.events()])
+    path.write_text("two")
+    assert "changed since this run" in runs([line])[1]
+
+
+def test_a_definition_that_is_no_path_leaves_the_function_as_it_was(faults: Faults) -> None:
+    def agent() -> int:
+        return 7
+
+    faults.expect()
+    assert otel_dispatch.entry_point("agent", definition=7)(agent) is agent  # type: ignore[arg-type]
+
+
+def test_a_definition_that_cannot_be_read_is_told_once_and_stops_nothing(
+    tmp_path: Path, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = tmp_path / "none.md"
+
+    @otel_dispatch.entry_point("agent", definition=str(missing))
+    def agent() -> int:
+        return 7
+
+    assert [agent(), agent()] == [7, 7]
+    assert "dispatch.agent.definition_hash" not in (told.spans()[0].attributes or {})
+    assert [each.getMessage() for each in caplog.records] == [
+        f"The definition {missing} cannot be read (No such file or directory); its hash is not recorded."
+    ]
 
 
 @pytest.mark.parametrize(

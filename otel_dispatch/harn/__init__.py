@@ -1,0 +1,1 @@
+"""Reads what harn wrote of its model calls, and tells it as dispatches of ours."""
