@@ -42,12 +42,14 @@ def uninstrument() -> None:
     activate.uninstrument()
 
 
-def entry_point(kind: str, name: str | None = None) -> Callable[[F], F]:
+def entry_point(
+    kind: str, name: str | None = None, definition: str | os.PathLike[str] | None = None
+) -> Callable[[F], F]:
     """Mark a function, coroutine function, generator or async generator as an entry point.
 
     *kind* is ``run_skill``, ``report_bug``, ``fleet_dispatch`` or ``agent``; *name* is what it runs (the skill, the
-    recipe or the agent), read from an argument of that name where it is not given. A wrong kind is told once, and
-    the function is left as it is.
+    recipe or the agent), read from an argument of that name where it is not given. *definition* is the file that
+    defines it, whose hash is recorded at each run. A wrong kind is told once, and the function is left as it is.
     """
 
     def decorate(function: F) -> F:
@@ -59,7 +61,7 @@ def entry_point(kind: str, name: str | None = None) -> Callable[[F], F]:
             return function
         from .decorate import decorated
 
-        found = swallow("entry_point", decorated, kind, name, function)
+        found = swallow("entry_point", decorated, kind, name, definition, function)
         return function if found is None else found
 
     return decorate

@@ -1,4 +1,4 @@
-"""The command line: ``otel-dispatch demo``, ``runs`` and ``doctor``."""
+"""The command line: ``otel-dispatch demo``, ``runs``, ``import-harn``, ``hash`` and ``doctor``."""
 
 import argparse
 import io
@@ -15,6 +15,8 @@ from .version import __version__
 _COMMANDS = {
     "demo": "run a small agent host against a local provider, and see what is recorded",
     "runs": "show the runs that a record file holds",
+    "import-harn": "tell the model calls of harn's transcripts as spans or records",
+    "hash": "print the hash of an agent's definition file",
     "doctor": "tell what is observed in this environment, and whether spans arrive",
 }
 
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"otel-dispatch {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, summary in _COMMANDS.items():
-        command = import_module(f".command.{name}", __package__)
+        command = import_module(f".command.{name.replace('-', '_')}", __package__)
         mine = commands.add_parser(name, help=summary, description=command.__doc__)
         command.add_arguments(mine)
         mine.set_defaults(run=command.run)

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
@@ -9,16 +10,18 @@ from . import activate
 from .vocabulary import Kind
 
 
-def decorated(kind: str, name: str | None, function: Any) -> Any:
+def decorated(kind: str, name: str | None, definition: str | os.PathLike[str] | None, function: Any) -> Any:
     """*function* marked as an entry point of *kind*; it is looked at only while the process is instrumented."""
+    # Relative to where the program was when it said so, and not to where it goes.
+    path = None if definition is None else os.path.abspath(os.fspath(definition))
     if isinstance(function, staticmethod | classmethod):
-        return type(function)(decorated(kind, name, function.__func__))
+        return type(function)(decorated(kind, name, path, function.__func__))
 
     def watch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from .drive import watch
         from .entry import EntryPoint
 
-        return watch(EntryPoint(Kind(kind), name), function, args, kwargs)
+        return watch(EntryPoint(Kind(kind), name, path), function, args, kwargs)
 
     return _like(function, watch)
 

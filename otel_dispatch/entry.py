@@ -5,24 +5,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from . import aloft, context, outcome
 from . import attributes as a
+from .definition import hash_now
 from .guard import succeeds, swallow
 from .instruments import instruments
 from .keeper import keeper
 from .publish import publish
-from .record import UNKNOWN_THINKING, Dispatch, Names, Outcome, Provenance, Requested
+from .record import Dispatch, Names, Outcome, Requested
 from .room import Room
-from .tally import Tally
-from .vocabulary import FAILED, Kind, Origin, OutcomeKind, ToolFormat, WireFormat, text_of
-from .wording import span_name, words_of, words_of_outcome, words_of_rollup
-
-T = TypeVar("T")
+from .tally import Tally, agreed, agreed_outcome, with_tokens
+from .vocabulary import FAILED, Kind, text_of
+from .wording import Words, span_name, words_of, words_of_outcome, words_of_rollup
 
 # What is read of an entry point's arguments, by name; nothing else of them is looked at.
 _ARGUMENTS = {
@@ -45,10 +45,11 @@ _SUBJECT = {Kind.FLEET_DISPATCH: "workflow", Kind.AGENT: "agent"}
 
 @dataclass(frozen=True, slots=True)
 class EntryPoint:
-    """What the user declared: the kind, and the name of what it runs where they gave one."""
+    """What the user declared: the kind, and the name and the defining file of what it runs where they gave them."""
 
     kind: Kind
     name: str | None = None
+    definition: str | None = None
 
     @property
     def operation(self) -> str:
@@ -59,7 +60,14 @@ class EntryPoint:
 class Run:
     """One run of an entry point; it ends once, whatever ends it."""
 
-    def __init__(self, entry: EntryPoint, function: Callable[..., Any], given: dict[str, str]) -> None:
+    def __init__(
+        self,
+        entry: EntryPoint,
+        function: Callable[..., Any] | None,
+        given: dict[str, str],
+        words: Words | None = None,
+        parent: Context | None = None,
+    ) -> None:
         tools = instruments()
         if tools is None:
             raise LookupError("nothing is set up")
@@ -73,14 +81,18 @@ class Run:
             requested=requested,
             primary=frame.known.primary,
             names=_names(entry, function, given),
+            definition_hash=hash_now(entry.definition),
+            definition=entry.definition,
         )
+        self._words: Words = words or {}
+        self._found: Outcome | None = None
         self._start_ns, self._ended = time.time_ns(), False
         self.span = tools.tracer.start_span(
             span_name(self._dispatch),
-            context=context.parent_context(),
+            context=context.parent_context() if parent is None else parent,
             kind=SpanKind.INTERNAL,
             # What was asked for is told where it differs from what was resolved, which only the end knows.
-            attributes=words_of(replace(self._dispatch, requested=Requested())),
+            attributes={**words_of(replace(self._dispatch, requested=Requested())), **self._words},
             start_time=self._start_ns,
         )
         inner = replace(
@@ -92,6 +104,22 @@ class Run:
         )
         self.context = context.with_frame(inner, trace.set_span_in_context(self.span))
         aloft.opened(self)
+
+    @property
+    def below(self) -> list[Dispatch]:
+        """The records of what was dispatched below it so far, each once."""
+        return list(self._tally.dispatches)
+
+    def tell(
+        self,
+        change: Callable[[Dispatch], Dispatch] | None = None,
+        words: Words | None = None,
+        found: Outcome | None = None,
+    ) -> None:
+        """Note what only its host can say: a change of the record, attributes of the host's own, what came back."""
+        self._dispatch = self._dispatch if change is None else change(self._dispatch)
+        self._words = {**self._words, **(words or {})}
+        self._found = found or self._found
 
     def end(self, error: BaseException | None = None, end_ns: int = 0) -> None:
         """End it: as *error* says, else as the calls below agree, else served."""
@@ -107,11 +135,12 @@ class Run:
 
     def _end(self, error: BaseException | None, end_ns: int) -> None:
         self._room.close()
-        found = outcome.outcome_of_exception(error) if error is not None else _agreed_outcome(self._tally)
+        found = self._found or (agreed_outcome(self._tally) if error is None else outcome.outcome_of_exception(error))
         rollup = self._tally.rollup()
-        dispatch = _agreed(self._dispatch, self._tally)
-        dispatch = replace(dispatch, outcome=_with_tokens(found, self._tally), rollup=rollup)
+        dispatch = agreed(self._dispatch, self._tally)
+        dispatch = replace(dispatch, outcome=with_tokens(found, self._tally), rollup=rollup)
         words = {**words_of(dispatch), **words_of_outcome(dispatch.outcome or found), **words_of_rollup(rollup)}
+        words.update(self._words)
         if found.kind in FAILED:
             by_error = error and outcome.error_type_of(found, error, None, None)
             words[a.ERROR_TYPE] = by_error or str(found.cls or found.kind)
@@ -140,6 +169,18 @@ def begin(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...]
     if context.is_suppressed() or instruments() is None:
         return None
     return swallow("entry", lambda: Run(entry, function, _arguments(function, args, kwargs)))
+
+
+def open_run(
+    entry: EntryPoint, given: dict[str, str], words: Words | None = None, parent: Context | None = None
+) -> Run | None:
+    """A run of *entry* whose host says itself what was *given*; None where nobody is to hear of it.
+
+    *words* are attributes of the host's own, *parent* is where the run belongs if that is not here.
+    """
+    if context.is_suppressed() or instruments() is None:
+        return None
+    return swallow("entry", lambda: Run(entry, None, given, words, parent))
 
 
 def _arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
@@ -181,46 +222,9 @@ def _hashed_signature(function: Callable[..., Any]) -> inspect.Signature:
         )
 
 
-def _names(entry: EntryPoint, function: Callable[..., Any], given: dict[str, str]) -> Names:
+def _names(entry: EntryPoint, function: Callable[..., Any] | None, given: dict[str, str]) -> Names:
     names = {name: given.get(name) for name in ("agent", "skill", "workflow", "conversation")}
     subject = _SUBJECT.get(entry.kind, "skill")
     names[subject] = text_of(entry.name) or names[subject]
-    label = names[subject] or names["agent"] or text_of(getattr(function, "__name__", None))
+    label = names[subject] or names["agent"] or text_of(given.get("label", getattr(function, "__name__", entry.kind)))
     return Names(**names, label=label)
-
-
-def _agreed(dispatch: Dispatch, tally: Tally) -> Dispatch:
-    below = tally.dispatches
-    if not below:
-        return dispatch
-    return replace(
-        dispatch,
-        provider=_one({d.provider for d in below}, "unknown"),
-        model=_one({d.model for d in below}, "unknown"),
-        wire_format=_one({d.wire_format for d in below}, WireFormat.UNKNOWN),
-        thinking=_one({d.thinking for d in below}, UNKNOWN_THINKING),
-        tool_format=_one({d.tool_format for d in below}, ToolFormat.UNKNOWN),
-        base_url_host=_one({d.base_url_host for d in below}, ""),
-        provenance=_one_provenance([d.provenance for d in below]),
-        mismatch=tuple(sorted(set().union(*(d.mismatch for d in below)))),
-    )
-
-
-def _one_provenance(origins: list[Provenance]) -> Provenance:
-    names = ("provider", "model", "wire_format", "thinking", "tool_format")
-    return Provenance(*(_one({getattr(o, name) for o in origins}, Origin.UNKNOWN) for name in names))
-
-
-def _one(values: set[T], otherwise: T) -> T:
-    return next(iter(values)) if len(values) == 1 else otherwise
-
-
-def _agreed_outcome(tally: Tally) -> Outcome:
-    found = tally.outcomes
-    if len(found) == 1 and (only := next(iter(found))).kind in FAILED:
-        return only
-    return Outcome(OutcomeKind.SERVED)
-
-
-def _with_tokens(found: Outcome, tally: Tally) -> Outcome:
-    return replace(found, completion_tokens=tally.tokens) if tally.all_tokens else found

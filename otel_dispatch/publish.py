@@ -6,6 +6,7 @@ from opentelemetry.trace import Span
 
 from . import attributes as a
 from . import recordfile
+from .definition import shown
 from .instruments import Instruments, record_file
 from .record import Dispatch
 from .wording import Words, line_of, span_name
@@ -31,4 +32,7 @@ def publish(tools: Instruments, dispatch: Dispatch, words: Words, span: Span, st
             "response_model": words.get(a.RESPONSE_MODEL),
             "resend_count": words.get(a.HTTP_RESEND_COUNT, 0),
         }
+        if dispatch.definition is not None:
+            # Where it lies is told to the local file alone.
+            extra["definition"] = {"path": shown(dispatch.definition), "hash": dispatch.definition_hash}
         recordfile.append(path, line_of(dispatch, call_id=f"{start_ns:x}-{id(span):x}", end_ns=end_ns, extra=extra))

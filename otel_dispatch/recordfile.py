@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,19 @@ def append(path: str, line: dict[str, Any] | None) -> None:
         return
     if written != len(data):
         warn("%s: the disk of %s is full; records are lost.", VARIABLE, path)
+
+
+def append_all(path: str, lines: Sequence[dict[str, Any]]) -> None:
+    """Append *lines* to the file at *path* in one write; raises `OSError` where they cannot be written whole."""
+    data = b"".join(_encode(line) + b"\n" for line in lines)
+    descriptor = os.open(path, _FLAGS, 0o600)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is not a regular file")
+        if os.write(descriptor, data) != len(data):
+            raise OSError(0, "the disk is full")
+    finally:
+        os.close(descriptor)
 
 
 def read(path: str | Path) -> Iterator[dict[str, Any]]:

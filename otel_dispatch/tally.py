@@ -1,10 +1,13 @@
 """The sums over everything dispatched below one entry."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from .record import Dispatch, Outcome, Rollup
-from .vocabulary import OutcomeKind
+from .record import UNKNOWN_THINKING, Dispatch, Outcome, Provenance, Rollup
+from .vocabulary import FAILED, Origin, OutcomeKind, ToolFormat, WireFormat
+
+T = TypeVar("T")
 
 _DISTINCT = 256
 
@@ -63,3 +66,43 @@ class Tally:
         count = self.dispatches.pop(dispatch, 0)
         if count > 1:
             self.dispatches[dispatch] = count - 1
+
+
+def agreed(dispatch: Dispatch, tally: Tally) -> Dispatch:
+    """*dispatch* with what everything below it agrees on; where that differs, it is unknown."""
+    below = tally.dispatches
+    if not below:
+        return dispatch
+    return replace(
+        dispatch,
+        provider=_one({d.provider for d in below}, "unknown"),
+        model=_one({d.model for d in below}, "unknown"),
+        wire_format=_one({d.wire_format for d in below}, WireFormat.UNKNOWN),
+        thinking=_one({d.thinking for d in below}, UNKNOWN_THINKING),
+        tool_format=_one({d.tool_format for d in below}, ToolFormat.UNKNOWN),
+        base_url_host=_one({d.base_url_host for d in below}, ""),
+        provenance=_one_provenance([d.provenance for d in below]),
+        mismatch=tuple(sorted(set(dispatch.mismatch).union(*(d.mismatch for d in below)))),
+    )
+
+
+def agreed_outcome(tally: Tally) -> Outcome:
+    """The outcome of what raised nothing: the failure that everything below it shares, else served."""
+    found = tally.outcomes
+    if len(found) == 1 and (only := next(iter(found))).kind in (*FAILED, OutcomeKind.REFUSED):
+        return only
+    return Outcome(OutcomeKind.SERVED)
+
+
+def with_tokens(found: Outcome, tally: Tally) -> Outcome:
+    """*found* with the sum of the tokens, where every call told its own."""
+    return replace(found, completion_tokens=tally.tokens) if tally.all_tokens else found
+
+
+def _one_provenance(origins: list[Provenance]) -> Provenance:
+    names = ("provider", "model", "wire_format", "thinking", "tool_format")
+    return Provenance(*(_one({getattr(o, name) for o in origins}, Origin.UNKNOWN) for name in names))
+
+
+def _one(values: set[T], otherwise: T) -> T:
+    return next(iter(values)) if len(values) == 1 else otherwise
