@@ -15,13 +15,8 @@ from opentelemetry.trace import SpanKind
 from otel_dispatch import attributes as a
 
 from .floor import AsyncFloored, AsyncPlain, AsyncWatched, Floored, Plain, Watched, start_words
+from .timing import LONG, SHORT, Timer, timer
 from .wires import CHAT, MESSAGES, RESPONSES, SIZES, WIRES, Wire, pieces, whole
-
-Timer = Callable[[int], list[int]]
-"""Makes so many calls and gives the nanoseconds of each."""
-
-LONG, SHORT = 200, 8
-"""The chunks of the two streams whose difference tells what one chunk costs."""
 
 _KEY = "no-key-is-needed"
 
@@ -43,18 +38,6 @@ def cases(provider: TracerProvider, runner: asyncio.Runner) -> list[Case]:
     found += [_direct_stream(wire) for wire in (CHAT, MESSAGES)]
     found += [_chat_stream(), _messages_stream()]
     return [*found, _uninteresting("GET", "/v1/models"), _uninteresting("POST", "/v1/files")]
-
-
-def _timer(call: Callable[[], object]) -> Timer:
-    def run(times: int) -> list[int]:
-        clock, taken = time.perf_counter_ns, []
-        for _ in range(times):
-            began = clock()
-            call()
-            taken.append(clock() - began)
-        return taken
-
-    return run
 
 
 def _async_timer(call: Callable[[], Awaitable[object]], runner: asyncio.Runner) -> Timer:
@@ -82,9 +65,9 @@ def _direct(provider: TracerProvider, wire: Wire, size: str) -> Case:
         return lambda: client.send(request)
 
     calls = {name: lane(client) for name, client in _clients(provider, wire).items()}
-    timers = {name: _timer(call) for name, call in calls.items()}
-    timers["owner"] = _timer(_owned(provider, wire, calls["base"]))
-    timers["enriched"] = _timer(_owned(provider, wire, calls["ours"]))
+    timers = {name: timer(call) for name, call in calls.items()}
+    timers["owner"] = timer(_owned(provider, wire, calls["base"]))
+    timers["enriched"] = timer(_owned(provider, wire, calls["ours"]))
     return Case(f"send {wire.name} {size}", timers)
 
 
@@ -105,7 +88,7 @@ def _chat(provider: TracerProvider, size: str) -> Case:
 
     def lane(client: httpx2.Client) -> Timer:
         create: Any = openai.OpenAI(api_key=_KEY, http_client=client).chat.completions.create
-        return _timer(lambda: create(**given))
+        return timer(lambda: create(**given))
 
     return Case(f"chat {size}", {name: lane(client) for name, client in _clients(provider, CHAT).items()})
 
@@ -131,7 +114,7 @@ def _responses(provider: TracerProvider, size: str) -> Case:
 
     def lane(client: httpx2.Client) -> Timer:
         create: Any = openai.OpenAI(api_key=_KEY, http_client=client).responses.create
-        return _timer(lambda: create(**given))
+        return timer(lambda: create(**given))
 
     return Case(f"responses {size}", {name: lane(client) for name, client in _clients(provider, RESPONSES).items()})
 
@@ -142,7 +125,7 @@ def _messages(provider: TracerProvider, size: str) -> Case:
     def lane(client: httpx2.Client, native: Any) -> Timer:
         made = anthropic.Anthropic(api_key=_KEY, http_client=client, open_telemetry=native)
         create: Any = made.messages.create
-        return _timer(lambda: create(**given))
+        return timer(lambda: create(**given))
 
     timers = {name: lane(client, False) for name, client in clients.items()}
     native = {"tracer_provider": provider}
@@ -154,8 +137,8 @@ def _streaming(make: Callable[[httpx2.Client], Callable[[], object]], name: str,
     timers = {}
     for length, count in (("long", LONG), ("short", SHORT)):
         transport = pieces(wire.chunks(count))
-        timers[f"base {length}"] = _timer(make(Plain(transport=transport)))
-        timers[f"ours {length}"] = _timer(make(Watched(transport=transport)))
+        timers[f"base {length}"] = timer(make(Plain(transport=transport)))
+        timers[f"ours {length}"] = timer(make(Watched(transport=transport)))
     return Case(f"{name} stream", timers)
 
 
@@ -201,7 +184,7 @@ def _uninteresting(method: str, path: str) -> Case:
     def lane(client: httpx2.Client) -> Timer:
         body = CHAT.body(SIZES["1 kB"]) if method == "POST" else None
         request = client.build_request(method, f"https://{CHAT.host}{path}", content=body)
-        return _timer(lambda: client.send(request))
+        return timer(lambda: client.send(request))
 
     clients = {"base": Plain(transport=transport), "ours": Watched(transport=transport)}
     return Case(f"{method} {path}", {name: lane(client) for name, client in clients.items()})

@@ -6,31 +6,23 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import otel_dispatch
 
 from . import race
 from .lanes import cases
+from .nowhere import Nowhere
 from .report import Report, rows_of, table_of
 from .startup import starts
 
 _PACKAGES = ("otel-dispatch", "opentelemetry-sdk", "wrapt", "msgspec", "httpx2", "openai", "anthropic")
 _START_ROUNDS = 15
-
-
-class _Nowhere(SpanExporter):
-    """Takes spans and does nothing with them."""
-
-    def export(self, _: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Take them."""
-        return SpanExportResult.SUCCESS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +43,7 @@ def measure(rounds: int) -> Report:
     pinned = race.pin()
     found = starts(min(rounds, _START_ROUNDS))
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(_Nowhere()))
+    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
     otel_dispatch.instrument(tracer_provider=provider)
     try:
         with asyncio.Runner() as runner:
@@ -59,10 +51,11 @@ def measure(rounds: int) -> Report:
     finally:
         otel_dispatch.uninstrument()
         provider.shutdown()
-    return Report(_machine(pinned), rounds, rows_of(times), found)
+    return Report(machine_of(pinned), rounds, rows_of(times), found)
 
 
-def _machine(pinned: bool) -> dict[str, Any]:
+def machine_of(pinned: bool) -> dict[str, Any]:
+    """Where and with what is measured."""
     return {
         "processors": os.cpu_count(),
         "model": _processor(),

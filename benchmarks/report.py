@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from .lanes import LONG, SHORT
 from .race import Times, differences, low
 from .startup import Start, facts
+from .timing import LONG, SHORT
 from .wires import SIZES
 
 FLOOR = "send chat 1 kB"

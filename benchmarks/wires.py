@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx2
+try:
+    import httpx2
+except ImportError:
+    # Beside a neighbour that supports but the SDKs of a year ago.
+    import httpx as httpx2
 
 from otel_dispatch.demo.provider import Answer, chat, chat_stream, messages, messages_stream, responses
 from otel_dispatch.vocabulary import WireFormat

@@ -159,8 +159,7 @@ async def open_only(client: Any) -> None:
     [
         *((leave, span, None) for leave in (break_off, close_unread, enter_only, open_only) for span in SPANS),
         *((read_some_lines, span, 6) for span in SPANS),
-        # The SDK ends its span before it closes the response, and so before the length can be told.
-        *((break_off_text, span, None if span == "theirs" else 6) for span in SPANS),
+        *((break_off_text, span, 6) for span in SPANS),
     ],
 )
 def test_what_is_left_unread_is_abandoned_with_what_was_heard(
@@ -174,7 +173,11 @@ def test_what_is_left_unread_is_abandoned_with_what_was_heard(
     run(told, provider, client, span, leave)
     abandoned = {"dispatch.outcome.kind": "cancelled", "dispatch.outcome.class": "abandoned"}
     heard = {"dispatch.outcome.completion_tokens": None, "dispatch.outcome.content_len": length}
-    assert ours(told.only()) == record(**abandoned, **heard)
+    found = ours(told.only())
+    # The SDK may end its span before it closes the response, and so before the length can be told.
+    if span == "theirs" and "dispatch.outcome.content_len" not in found:
+        heard["dispatch.outcome.content_len"] = None
+    assert found == record(**abandoned, **heard)
     assert told.only().status.status_code is not StatusCode.ERROR
     assert aloft.count() == 0
 
