@@ -14,7 +14,7 @@ from ..hosts import program
 from ..seam import Seam
 from ..vocabulary import ENTRY_KINDS
 from .finding import Finding, State
-from .probe import missing_in
+from .probe import ABSENT, missing_in, missing_in_each
 
 _HOSTS: Final = "hosts"
 _ENTRIES: Final = "entry points"
@@ -54,18 +54,26 @@ def _of_modules(part: str, seams: Iterable[Seam]) -> list[Finding]:
     for seam in seams:
         paths.setdefault(seam.module, []).append(seam.path)
     versions = metadata.packages_distributions()
+    packages: dict[str, dict[str, list[str]]] = {}
+    for module in sorted(paths):
+        packages.setdefault(_top(module), {})[module] = paths[module]
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(lambda module: _of_module(part, module, paths[module], versions), sorted(paths)))
+        probed = pool.map(lambda top: missing_in_each(packages[top]) if find_spec(top) else {}, packages)
+        missing = {module: told for each in probed for module, told in each.items()}
+    return [_of_module(part, module, paths[module], missing.get(module, ()), versions) for module in sorted(paths)]
 
 
-def _of_module(part: str, module: str, paths: list[str], distributions: Mapping[str, list[str]]) -> Finding:
+def _of_module(
+    part: str, module: str, paths: list[str], missing: tuple[str, ...] | str, distributions: Mapping[str, list[str]]
+) -> Finding:
     top = _top(module)
     if find_spec(top) is None:
         return Finding(part, module, State.NOTE, "not installed")
     version = " ".join(f"{name} {metadata.version(name)}:" for name in distributions.get(top, ())[:1])
-    missing = missing_in(module, paths)
     if isinstance(missing, str):
-        return Finding(part, module, State.WRONG, f"{version} {missing}".strip())
+        # Another version of an agent host has its modules elsewhere.
+        state = State.NOTE if part == _HOSTS and missing.startswith(ABSENT) else State.WRONG
+        return Finding(part, module, state, f"{version} {missing}".strip())
     there = [path for path in paths if path not in missing]
     told = f"has no {', '.join(missing)}" if missing else ", ".join(there)
     return Finding(part, module, _state(there, missing), f"{version} {told}".strip())

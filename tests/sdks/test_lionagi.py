@@ -22,6 +22,7 @@ from tests.conftest import Told, eventually
 
 with warnings.catch_warnings(action="ignore"):
     from lionagi import Branch, iModel
+    from lionagi.config import settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -84,6 +85,13 @@ def a_tokenizer_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("o200k_base", "cl100k_base"):
         encoding = tiktoken.Encoding(name, pat_str=r"(?s).", mergeable_ranks=ranks, special_tokens={})
         monkeypatch.setitem(tiktoken.registry.ENCODINGS, name, encoding)
+
+
+@pytest.fixture(autouse=True)
+def no_logs_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps lionagi from writing its own logs below the working directory."""
+    as_set = settings.LOG_CONFIG
+    monkeypatch.setattr(type(settings), "LOG_CONFIG", property(lambda _: {**as_set, "auto_save_on_exit": False}))
 
 
 def calls(told: Told) -> list[ReadableSpan]:
