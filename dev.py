@@ -31,7 +31,7 @@ Each sets up .venv first.
 
 MODULES = {
     "demo": ["otel_dispatch", "demo"],
-    "test": ["pytest"],
+    "test": ["pytest", "-n", "auto"],
     "matrix": ["matrix"],
     "bench": ["benchmarks.overhead"],
 }
@@ -41,7 +41,7 @@ CHECKS = {
     "ruff format": ["ruff", "format", "--check"],
     "mypy": ["mypy"],
     "lint-imports": ["lint-imports"],
-    "pytest": ["python", "-m", "pytest"],
+    "pytest": ["python", "-m", "pytest", "-n", "auto"],
 }
 
 

@@ -98,7 +98,7 @@ def test_any_python_from_the_oldest_on_will_do(dev: ModuleType, version: tuple[i
     ("arguments", "line"),
     [
         (["demo"], "python -m otel_dispatch demo"),
-        (["test", "-k", "name"], "python -m pytest -k name"),
+        (["test", "-k", "name"], "python -m pytest -n auto -k name"),
         (["bench", "--quick"], "python -m benchmarks.overhead --quick"),
     ],
 )
@@ -176,7 +176,7 @@ def test_check_runs_everything_and_the_tests_last(
         "ruff format --check",
         "mypy",
         "lint-imports",
-        "python -m pytest",
+        "python -m pytest -n auto",
     ]
     assert capsys.readouterr().err.splitlines()[-1].endswith("-m pytest")
 
