@@ -23,6 +23,7 @@ from otel_dispatch import (
     emit,
     entry,
     hearing,
+    hosts,
     instruments,
     patch,
     sse,
@@ -311,3 +312,20 @@ def test_a_fault_is_logged_once_with_frames_and_without_its_message(
     assert "the test (ValueError); your call is unaffected" in message
     assert "in leak" in message
     assert 'a secret prompt"' not in message.replace('raise ValueError("a secret prompt")', "")
+
+
+@pytest.mark.parametrize("folder", [dialects, hosts, transports], ids=lambda folder: folder.__name__)
+def test_a_file_that_cannot_be_imported_silences_no_other(
+    folder: Any, monkeypatch: pytest.MonkeyPatch, faults: Faults
+) -> None:
+    faults.expect()
+    find = {dialects: dialects._modules, hosts: hosts.hosts, transports: transports.seams}[folder].__wrapped__
+    whole, import_module = len(find()), importlib.import_module
+    broken_file = {dialects: "ollama", hosts: "program", transports: "httpx"}[folder]
+
+    def importing(name: str) -> Any:
+        return boom() if name == f"{folder.__name__}.{broken_file}" else import_module(name)
+
+    monkeypatch.setattr(folder.importlib, "import_module", importing)
+    assert 0 < len(find()) < whole
+    assert [type(error) for _, error in faults.seen] == [ZeroDivisionError]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
+from ..guard import swallow
 from ..record import Reply, Request
 from ..session import Asked, Heard
 from ..vocabulary import WireFormat
@@ -66,7 +67,9 @@ def clis() -> tuple[Cli, ...]:
 @cache
 def _modules() -> tuple[ModuleType, ...]:
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
+    # One that cannot be imported must not silence the others.
+    found = (swallow(name, importlib.import_module, f"{__name__}.{name}") for name in names)
+    return tuple(module for module in found if module is not None)
 
 
 def dialect_at(path: str) -> Dialect | None:

@@ -13,7 +13,9 @@ from ..seam import Seam
 def hosts() -> tuple[ModuleType, ...]:
     """Every host in this folder."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
+    # One that cannot be imported must not silence the others.
+    found = (swallow(name, importlib.import_module, f"{__name__}.{name}") for name in names)
+    return tuple(module for module in found if module is not None)
 
 
 def seams() -> list[Seam]:

@@ -122,7 +122,7 @@ def stepped(wrapped: Call, branch: Any, args: Args, kwargs: Kwargs) -> Any:
 def chatted(wrapped: Call, branch: Any, args: Args, kwargs: Kwargs) -> Any:
     """Chat with a branch; that is how a branch has its parse model repair what another operation got."""
     here = place()
-    if not _is_inside(here, branch) or kwargs.get("imodel") is not branch.parse_model:
+    if not swallow("lionagi.chat", _is_repair, here, branch, kwargs):
         return stepped(wrapped, branch, args, kwargs)
     return along(Passage(partial(at, replace(here, is_parsing=True))), wrapped, args, kwargs)
 
@@ -227,6 +227,10 @@ def _placed(run: Run, visit: Visit, where: Place) -> Context:
 
 def _is_inside(here: Place, branch: Any) -> bool:
     return here.step is not None and not here.step.has_ended and here.step.branch is branch
+
+
+def _is_repair(here: Place, branch: Any, kwargs: Kwargs) -> bool:
+    return _is_inside(here, branch) and kwargs.get("imodel") is branch.parse_model
 
 
 def _asking(model: Any, args: Args, kwargs: Kwargs) -> Asking:

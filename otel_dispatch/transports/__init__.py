@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from functools import cache
 
+from ..guard import swallow
 from ..seam import Seam
 
 
@@ -11,4 +12,6 @@ from ..seam import Seam
 def seams() -> tuple[Seam, ...]:
     """The seams of every transport in this folder."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(seam for name in names for seam in importlib.import_module(f"{__name__}.{name}").SEAMS)
+    # One that cannot be imported must not silence the others.
+    found = (swallow(name, importlib.import_module, f"{__name__}.{name}") for name in names)
+    return tuple(seam for module in found if module is not None for seam in module.SEAMS)
