@@ -1,18 +1,65 @@
 """The floor: a wrapper written by hand for one call, which knows every attribute beforehand and puts them on a span."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 
-from otel_dispatch import attributes as a
+import otel_dispatch
 
-from .wires import CHAT, MAX_TOKENS, MESSAGES, RESPONSES, TEXT, USAGE, Wire
-
-Words = dict[str, Any]
+from .wires import SIZES, Wire, whole
 
 PLAIN_SEND = httpx2.Client.send
 PLAIN_ASEND = httpx2.AsyncClient.send
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is put on a span: its name, the attributes at its start, and those that its end adds."""
+
+    name: str
+    start: dict[str, Any]
+    end: dict[str, Any]
+
+
+class Ear(SpanProcessor):
+    """Hears the words of each span."""
+
+    def __init__(self) -> None:
+        self.heard: list[Words] = []
+        self._start: dict[str, Any] = {}
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        """Keep what the span starts with."""
+        self._start = dict(span.attributes or {})
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Tell it from what was added."""
+        late = {key: value for key, value in (span.attributes or {}).items() if self._start.get(key) != value}
+        self.heard.append(Words(span.name, self._start, late))
+
+
+def recorded(wires: Iterable[Wire]) -> dict[str, Words]:
+    """The words of our own span of each wire; otel_dispatch is to be off before and is off afterwards."""
+    ear, provider = Ear(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(ear)
+    otel_dispatch.instrument(tracer_provider=provider)
+    try:
+        return {wire.name: _recorded(ear, wire) for wire in wires}
+    finally:
+        otel_dispatch.uninstrument()
+
+
+def _recorded(ear: Ear, wire: Wire) -> Words:
+    ear.heard.clear()
+    with Watched(transport=whole(wire.answer)) as client:
+        client.post(wire.url, content=wire.body(SIZES["1 kB"]), headers={"content-type": "application/json"})
+    (words,) = ear.heard
+    return words
 
 
 class Plain(httpx2.Client):
@@ -36,23 +83,23 @@ class AsyncWatched(httpx2.AsyncClient):
 
 
 class Floored(httpx2.Client):
-    """A client whose `send` opens one span with the words of *wire*, and does nothing else."""
+    """A client whose `send` opens one span with *words*, and does nothing else."""
 
-    def __init__(self, tracer: Tracer, wire: Wire, **options: Any) -> None:
+    def __init__(self, tracer: Tracer, words: Words, **options: Any) -> None:
         super().__init__(**options)
-        self._tracer, self._name = tracer, f"chat {wire.model}"
-        self._start, self._end = start_words(wire), end_words(wire)
+        self._tracer, self._words = tracer, words
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send *request* inside a span."""
-        span = self._tracer.start_span(self._name, kind=SpanKind.CLIENT, attributes=self._start)
+        words = self._words
+        span = self._tracer.start_span(words.name, kind=SpanKind.CLIENT, attributes=words.start)
         try:
             response = PLAIN_SEND(self, request, **options)
         except BaseException:
             span.set_status(Status(StatusCode.ERROR))
             span.end()
             raise
-        span.set_attributes(self._end)
+        span.set_attributes(words.end)
         span.end()
         return response
 
@@ -60,74 +107,20 @@ class Floored(httpx2.Client):
 class AsyncFloored(httpx2.AsyncClient):
     """Likewise, asynchronous."""
 
-    def __init__(self, tracer: Tracer, wire: Wire, **options: Any) -> None:
+    def __init__(self, tracer: Tracer, words: Words, **options: Any) -> None:
         super().__init__(**options)
-        self._tracer, self._name = tracer, f"chat {wire.model}"
-        self._start, self._end = start_words(wire), end_words(wire)
+        self._tracer, self._words = tracer, words
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send *request* inside a span."""
-        span = self._tracer.start_span(self._name, kind=SpanKind.CLIENT, attributes=self._start)
+        words = self._words
+        span = self._tracer.start_span(words.name, kind=SpanKind.CLIENT, attributes=words.start)
         try:
             response = await PLAIN_ASEND(self, request, **options)
         except BaseException:
             span.set_status(Status(StatusCode.ERROR))
             span.end()
             raise
-        span.set_attributes(self._end)
+        span.set_attributes(words.end)
         span.end()
         return response
-
-
-def start_words(wire: Wire) -> Words:
-    """The attributes that otel_dispatch gives a span of *wire* at its start."""
-    words: Words = {
-        a.OPERATION: "chat",
-        a.KIND: "llm_call",
-        a.PROVIDER: wire.provider,
-        a.MODEL: wire.model,
-        a.WIRE_FORMAT: str(wire.wire_format),
-        a.TOOL_FORMAT: "none",
-        a.BASE_URL_HOST: wire.host,
-        a.PROVENANCE_PROVIDER: "catalog_default",
-        a.PROVENANCE_MODEL: "unknown",
-        a.PROVENANCE_WIRE_FORMAT: "unknown" if wire is RESPONSES else "catalog_default",
-        a.PROVENANCE_THINKING: "catalog_default",
-        a.PROVENANCE_TOOL_FORMAT: "unknown",
-        a.INHERITED: False,
-        a.INHERITED_FIELDS: "",
-        a.THINKING_MODE: "provider_default",
-        a.PROVIDER_NAME: wire.provider,
-        a.PEER_SERVICE: wire.provider,
-        a.SERVICE_PEER_NAME: wire.provider,
-        a.REQUEST_STREAM: False,
-        a.REQUEST_MODEL: wire.model,
-        a.SERVER_ADDRESS: wire.host,
-        a.SERVER_PORT: 443,
-    }
-    if wire is MESSAGES:
-        words[a.REQUEST_MAX_TOKENS] = MAX_TOKENS
-    else:
-        words[a.OPENAI_API_TYPE] = "responses" if wire is RESPONSES else "chat_completions"
-    return words
-
-
-def end_words(wire: Wire) -> Words:
-    """The attributes that otel_dispatch adds when the answer of *wire* has been heard."""
-    words: Words = {
-        a.RESPONSE_MODEL: wire.model,
-        a.RESPONSE_ID: wire.reply_id,
-        a.RESPONSE_FINISH_REASONS: [wire.stop],
-        a.USAGE_INPUT: USAGE[0],
-        a.USAGE_OUTPUT: USAGE[1],
-        a.USAGE_CACHE_READ: 0,
-        a.OUTCOME_KIND: "served",
-        a.OUTCOME_TOKENS: USAGE[1],
-        a.OUTCOME_CONTENT_LEN: len(TEXT),
-        a.HTTP_STATUS: wire.answer.status,
-    }
-    if wire is not MESSAGES:
-        words[a.USAGE_REASONING] = 0
-    if wire is not CHAT:
-        words[a.USAGE_CACHE_WRITE] = 0
-    return words

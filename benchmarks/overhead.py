@@ -16,10 +16,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 import otel_dispatch
 
 from . import race
-from .lanes import cases
+from .floor import recorded
+from .lanes import Lanes
 from .nowhere import Nowhere
 from .report import Report, rows_of, table_of
 from .startup import starts
+from .wires import WIRES
 
 _PACKAGES = ("otel-dispatch", "opentelemetry-sdk", "wrapt", "msgspec", "httpx2", "openai", "anthropic")
 _START_ROUNDS = 15
@@ -42,12 +44,13 @@ def measure(rounds: int) -> Report:
     """Measure everything; start-up first, while this process is still quiet."""
     pinned = race.pin()
     found = starts(min(rounds, _START_ROUNDS))
+    said = recorded(WIRES)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(Nowhere()))
     otel_dispatch.instrument(tracer_provider=provider)
     try:
         with asyncio.Runner() as runner:
-            times = race.run(cases(provider, runner), rounds, provider.force_flush)
+            times = race.run(Lanes(provider, said, runner).cases(), rounds, provider.force_flush)
     finally:
         otel_dispatch.uninstrument()
         provider.shutdown()

@@ -8,13 +8,13 @@ from typing import Any
 from .race import Times, differences, low
 from .startup import Start, facts
 from .timing import LONG, SHORT
-from .wires import SIZES
+from .wires import SIZES, STREAMED, WIRES
 
 FLOOR = "send chat 1 kB"
 """The case whose floor is "one floor span" where a row has no floor of its own."""
 
-_NAMES = ("send chat", "send responses", "send messages", "chat", "async chat", "responses", "messages")
-_STREAMS = ("send chat stream", "send messages stream", "chat stream", "messages stream")
+_NAMES = (*(f"send {wire.name}" for wire in WIRES), "chat", "async chat", "responses", "messages")
+_STREAMS = (*(f"send {wire.name} stream" for wire in STREAMED), "chat stream", "messages stream")
 _REQUESTS = ("GET /v1/models", "POST /v1/files")
 
 

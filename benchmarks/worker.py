@@ -37,8 +37,8 @@ _KEY = "no-key-is-needed"
 class Bench:
     """The calls that this process can make: a case, whole or streamed, in one of its lanes."""
 
-    def __init__(self, provider: Any) -> None:
-        self._provider = provider
+    def __init__(self, provider: Any, said: dict[str, Any]) -> None:
+        self._provider, self._said = provider, said
         self._timers: dict[tuple[str, str], Timer] = {}
 
     def run(self, case: str, lane: str, times: int) -> list[int]:
@@ -49,7 +49,8 @@ class Bench:
     def _call(self, case: str, lane: str) -> Callable[[], object]:
         name, _, length = case.partition(" ")
         wire = CASES[name]
-        transport = pieces(wire.chunks(STREAMS[length])) if length else whole(wire.answer)
+        chunked = pieces(wire.chunks(STREAMS[length]), wire.stream_headers()) if length else None
+        transport = chunked or whole(wire.answer)
         create = self._create(wire, lane, self._client(wire, lane, transport))
         given = wire.arguments(SIZES["1 kB"], stream=bool(length))
         if length:
@@ -62,7 +63,7 @@ class Bench:
         from .floor import Floored, Plain, Watched
 
         if lane == FLOOR:
-            return Floored(self._provider.get_tracer("floor"), wire, transport=transport)
+            return Floored(self._provider.get_tracer("floor"), self._said[wire.name], transport=transport)
         return (Watched if lane in (OURS, ENRICHED) else Plain)(transport=transport)
 
     def _create(self, wire: Wire, lane: str, client: Any) -> Any:
@@ -78,8 +79,9 @@ def main(peer: str) -> None:
     # What a neighbour prints goes elsewhere.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    said = _said() if peer == OURS else {}
     flush = _start(peer)
-    bench = Bench(trace.get_tracer_provider())
+    bench = Bench(trace.get_tracer_provider(), said)
     gc.freeze()
     gc.disable()
     print(json.dumps(_versions()), file=answers, flush=True)
@@ -88,6 +90,13 @@ def main(peer: str) -> None:
         flush()
         gc.collect()
         print(json.dumps(taken), file=answers, flush=True)
+
+
+def _said() -> dict[str, Any]:
+    # Imported here, as it takes the library's `send` before it is ours.
+    from .floor import recorded
+
+    return recorded(CASES.values())
 
 
 def _start(peer: str) -> Callable[[], object]:
@@ -100,8 +109,6 @@ def _start(peer: str) -> Callable[[], object]:
         provider.add_span_processor(processor)
         trace.set_tracer_provider(provider)
     if peer == OURS:
-        # Before the library's `send` is ours.
-        import_module("benchmarks.floor")
         otel_dispatch.instrument(tracer_provider=trace.get_tracer_provider())
     elif peer != NOTHING:
         PEERS[peer].activate()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx2
 import pytest
@@ -13,16 +14,18 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from benchmarks.floor import Floored, Plain, Watched
-from benchmarks.wires import WIRES, Wire, whole
+from benchmarks.floor import Floored, Plain, Watched, Words, recorded
+from benchmarks.wires import STREAMED, WIRES, Wire, pieces, whole
+from otel_dispatch.dialects import dialect_at, dialects
 from tests.conftest import Told
 
 ROOT = Path(__file__).parents[1]
-CALLS = ("send chat", "send responses", "send messages", "chat", "async chat", "responses", "messages")
+CALLS = (*(f"send {wire.name}" for wire in WIRES), "chat", "async chat", "responses", "messages")
+STREAMS = (*(f"send {wire.name}" for wire in STREAMED), "chat", "messages")
 ROWS = {
     *(f"{call} {size}" for call in CALLS for size in ("1 kB", "100 kB")),
     *(f"{call} {size}, enriching" for call in ("send messages", "messages") for size in ("1 kB", "100 kB")),
-    *(f"{call} stream, a chunk" for call in ("send chat", "send messages", "chat", "messages")),
+    *(f"{call} stream, a chunk" for call in STREAMS),
     "GET /v1/models, not ours",
     "POST /v1/files, not ours",
 }
@@ -54,19 +57,46 @@ def test_it_refuses_a_base_that_is_instrumented() -> None:
     assert "unset DISPATCH_OTEL" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def said() -> dict[str, Words]:
+    return recorded(WIRES)
+
+
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
-def test_the_floor_says_what_we_say(told: Told, wire: Wire) -> None:
+def test_the_floor_says_what_we_say(said: dict[str, Words], told: Told, wire: Wire) -> None:
     call(Watched(transport=whole(wire.answer)), wire)
     ours = told.only()
 
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    call(Floored(provider.get_tracer("floor"), wire, transport=whole(wire.answer)), wire)
+    call(Floored(provider.get_tracer("floor"), said[wire.name], transport=whole(wire.answer)), wire)
     (floor,) = exporter.get_finished_spans()
 
     assert floor.attributes == ours.attributes
     assert (floor.name, floor.kind, floor.status.status_code) == (ours.name, ours.kind, ours.status.status_code)
+
+
+def test_every_dialect_is_measured() -> None:
+    answering = [dialect_at(unquote(urlsplit(wire.url).path)) for wire in WIRES]
+    assert {dialect.name for dialect in answering if dialect} == {dialect.name for dialect in dialects()}
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
+def test_what_is_measured_is_a_call_that_is_served(told: Told, wire: Wire) -> None:
+    call(Watched(transport=whole(wire.answer)), wire)
+    assert (told.only().attributes or {})["dispatch.outcome.kind"] == "served"
+
+
+@pytest.mark.parametrize("wire", STREAMED, ids=lambda wire: wire.name)
+def test_a_stream_that_is_measured_has_as_many_chunks_as_it_says_and_is_served(told: Told, wire: Wire) -> None:
+    chunks = wire.chunks(50)
+    client = Watched(transport=pieces(chunks, wire.stream_headers()))
+    body = wire.body(1000, stream=True)
+    with client.stream("POST", wire.streamed_url, content=body) as response:
+        assert list(response.iter_raw()) == list(chunks)
+    assert len(chunks) == 50
+    assert (told.only().attributes or {})["dispatch.outcome.kind"] == "served"
 
 
 def test_the_base_is_without_us(told: Told) -> None:
