@@ -212,7 +212,7 @@ class Flight:
                 tools.time_call({**self._words, **words}, self.reply.usage, (self._end_ns - self._start_ns) / 1e9)
         if is_wanted(tools):
             told = replace(dispatch, outcome=found)
-            publish(tools, told, {**self._words, **words}, self.span, self._start_ns, self._end_ns)
+            publish(tools, told, {**self._words, **words}, self.span, self._start_ns, self._end_ns, self._frame.tallies)
 
     def _final_words(self, found: Outcome) -> Words:
         words = words_of_reply(self.reply)

@@ -74,7 +74,7 @@ class Run:
         keeper.wake()
         frame = context.current()
         requested = context.requested_here(given.get("provider"), given.get("model"))
-        self._tools, self._tally, self._room = tools, Tally(), Room()
+        self._tools, self._tally, self._room, self._above = tools, Tally(), Room(), frame.tallies
         self._dispatch = Dispatch(
             entry.kind,
             entry.operation,
@@ -95,6 +95,7 @@ class Run:
             attributes={**words_of(replace(self._dispatch, requested=Requested())), **self._words},
             start_time=self._start_ns,
         )
+        self._tally.span_id = self.span.get_span_context().span_id
         inner = replace(
             frame,
             requested=requested,
@@ -149,7 +150,7 @@ class Run:
         self.span.end(end_time=end_ns)
         self._tools.count(dispatch, found)
         self._tools.time_run(dispatch, found, (end_ns - self._start_ns) / 1e9)
-        publish(self._tools, dispatch, words, self.span, self._start_ns, end_ns)
+        publish(self._tools, dispatch, words, self.span, self._start_ns, end_ns, self._above)
         keeper.nudge()
 
     def settle(self) -> None:

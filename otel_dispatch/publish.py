@@ -1,6 +1,7 @@
 """Tells the log and the record file of a dispatch that has ended."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from opentelemetry.trace import Span
 
@@ -9,7 +10,16 @@ from . import recordfile
 from .definition import shown
 from .instruments import Instruments, record_file
 from .record import Dispatch
+from .tally import Tally
 from .wording import Words, line_of, span_name
+
+_USAGE: Final = {
+    "input": a.USAGE_INPUT,
+    "output": a.USAGE_OUTPUT,
+    "cache_read": a.USAGE_CACHE_READ,
+    "cache_write": a.USAGE_CACHE_WRITE,
+    "reasoning": a.USAGE_REASONING,
+}
 
 
 def is_wanted(tools: Instruments) -> bool:
@@ -17,8 +27,16 @@ def is_wanted(tools: Instruments) -> bool:
     return tools.tells() or bool(record_file())
 
 
-def publish(tools: Instruments, dispatch: Dispatch, words: Words, span: Span, start_ns: int, end_ns: int) -> None:
-    """Tell the log and the record file of a dispatch that has ended."""
+def publish(
+    tools: Instruments,
+    dispatch: Dispatch,
+    words: Words,
+    span: Span,
+    start_ns: int,
+    end_ns: int,
+    above: Sequence[Tally] = (),
+) -> None:
+    """Tell the log and the record file of a dispatch that has ended; *above* it ran these entries, innermost last."""
     if tools.tells():
         tools.tell(dispatch, words, end_ns, span)
     if path := record_file():
@@ -27,12 +45,21 @@ def publish(tools: Instruments, dispatch: Dispatch, words: Words, span: Span, st
             "name": span_name(dispatch),
             "trace_id": f"{told.trace_id:032x}",
             "otel_span_id": f"{told.span_id:016x}",
+            "otel_parent_id": _hex(getattr(getattr(span, "parent", None), "span_id", 0)),
+            # Spans of others lie between, which this file does not hold; and what is not sampled has no parent.
+            "otel_entry_id": _hex(next((tally.span_id for tally in reversed(above) if tally.span_id), 0)),
             "started": start_ns / 1e9,
             "duration_s": (end_ns - start_ns) / 1e9,
             "response_model": words.get(a.RESPONSE_MODEL),
             "resend_count": words.get(a.HTTP_RESEND_COUNT, 0),
+            "reported_provider": dispatch.reported_provider,
+            "usage": {name: words[key] for name, key in _USAGE.items() if key in words} or None,
         }
         if dispatch.definition is not None:
             # Where it lies is told to the local file alone.
             extra["definition"] = {"path": shown(dispatch.definition), "hash": dispatch.definition_hash}
         recordfile.append(path, line_of(dispatch, call_id=f"{start_ns:x}-{id(span):x}", end_ns=end_ns, extra=extra))
+
+
+def _hex(span_id: int) -> str | None:
+    return f"{span_id:016x}" if span_id else None

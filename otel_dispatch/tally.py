@@ -14,7 +14,7 @@ _DISTINCT = 256
 
 @dataclass(slots=True)
 class Tally:
-    """Everything dispatched below one entry; written from many threads."""
+    """Everything dispatched below one entry, whose span has the id ``span_id``; written from many threads."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     calls: int = 0
@@ -24,6 +24,7 @@ class Tally:
     kinds: dict[OutcomeKind, int] = field(default_factory=dict)
     tokens: int | None = None
     all_tokens: bool = True
+    span_id: int = 0
 
     def began(self, dispatch: Dispatch) -> None:
         """Count a call that was sent."""

@@ -126,6 +126,7 @@ def _told(
             "name": span_name(dispatch),
             "trace_id": f"{run.trace_id:032x}",
             "otel_span_id": f"{span_id:016x}",
+            "otel_parent_id": None if parent_id is None else f"{parent_id:016x}",
             "started": start_ns / 1e9,
             "duration_s": (end_ns - start_ns) / 1e9,
             **({"outcome": None, "outcome_kind": None} if dispatch.outcome is None else {}),
