@@ -1,9 +1,7 @@
 """The record of a model call as it leaves: what is asked, where it goes, and where each value came from."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, cast
 
 from .models import is_same_model
@@ -12,10 +10,10 @@ from .pins import Pins
 from .providers import LOCAL, UNKNOWN, is_expected, is_known, names_deployments
 from .record import Dispatch, Endpoint, Reply, Request, Requested
 from .vocabulary import Field, Kind, Mismatch, Origin
-from .wording import words_of, words_of_request
+from .wording import span_name, words_of, words_of_request
 
-Told = tuple[Dispatch, Mapping[str, Any]]
-"""A record, and the attributes that it starts with."""
+Told = tuple[Dispatch, dict[str, Any], str]
+"""A record, the attributes that it starts with, and its span's name; kept for other calls, so nobody writes to it."""
 
 _NAMELESS = (LOCAL, UNKNOWN)
 # Whom people run themselves: a host that nobody knows may be theirs until its answer says otherwise.
@@ -24,10 +22,7 @@ _latest: tuple[tuple[Any, ...], Any] = ((None,) * 6, None)
 
 
 def told_of(request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins, resend: int) -> Told:
-    """The record of *request* and its words; most calls of an agent differ in neither, so they are kept.
-
-    The words cannot be written to: a host's sampler is given them, too.
-    """
+    """The record of *request* and its words; most calls of an agent differ in neither, so they are kept."""
     global _latest
     last, told = _latest
     # To hash all of this costs more than to see that it is what it was a call ago.
@@ -48,7 +43,7 @@ def told_of(request: Request, endpoint: Endpoint, known: Known, requested: Reque
 @lru_cache(256)
 def _told_of(request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins, resend: int) -> Told:
     dispatch = dispatch_of(request, endpoint, known, requested, pins)
-    return dispatch, MappingProxyType({**words_of(dispatch), **words_of_request(request, endpoint, resend)})
+    return dispatch, {**words_of(dispatch), **words_of_request(request, endpoint, resend)}, span_name(dispatch)
 
 
 def dispatch_of(request: Request, endpoint: Endpoint, known: Known, requested: Requested, pins: Pins) -> Dispatch:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, Status, StatusCode
 
-from . import aloft, context, outcome
+from . import aloft, context, outcome, store
 from . import attributes as a
 from .context import Frame
 from .departure import Told, arrived, told_of
@@ -23,7 +23,7 @@ from .pins import pins
 from .publish import is_wanted, publish
 from .record import Endpoint, Outcome, Reply, Request
 from .vocabulary import FAILED, OutcomeKind
-from .wording import Words, span_name, words_of_change, words_of_outcome, words_of_reply
+from .wording import Words, words_of_change, words_of_outcome, words_of_reply
 
 HOLD_SECONDS: Final = 10.0
 """How long an empty attempt waits for an identical later one."""
@@ -37,7 +37,7 @@ class Flight:
     def __init__(
         self, tools: Instruments, now: Context, frame: Frame, request: Request, told: Told, body: bytes
     ) -> None:
-        dispatch, words = told
+        dispatch, words, name = told
         self._tools, self._now, self._frame, self._request, self._words = tools, now, frame, request, words
         self._latch = threading.Lock()
         self._start_ns, self._first_ns, self._end_ns = time.time_ns(), 0, 0
@@ -49,19 +49,13 @@ class Flight:
         self.reply = Reply()
         self.status: int | None = None
         self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
-        self._foreign: Foreign | None = foreign_inference(now, span_name(dispatch))
+        self._foreign: Foreign | None = foreign_inference(now, name)
         self.is_shared = self._foreign is not None
         if self._foreign is not None:
             self.span: Span = self._foreign.span
             self._foreign.renew(words)
         else:
-            self.span = tools.tracer.start_span(
-                span_name(dispatch),
-                context=context.parent_context(now),
-                kind=SpanKind.CLIENT,
-                attributes=words,
-                start_time=self._start_ns,
-            )
+            self.span = store.start(tools.tracer, name, context.parent_context(now), words, self._start_ns)
         for tally in frame.tallies:
             tally.began(dispatch)
         aloft.opened(self)
@@ -197,7 +191,7 @@ class Flight:
         if self._foreign is not None:
             self._foreign.write(words)
             return
-        self.span.set_attributes(words)
+        store.put(self.span, words)
         if found.kind in FAILED:
             self.span.set_status(_ERROR)
 

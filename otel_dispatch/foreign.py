@@ -9,6 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 
 from . import attributes as a
+from . import store
 from .vocabulary import FAILED, OutcomeClass, OutcomeKind
 
 _MARKS: Final = {
@@ -52,25 +53,28 @@ _sheets: "WeakKeyDictionary[Span, _Sheet]" = WeakKeyDictionary()
 class Foreign:
     """An open inference span that is not ours; its owner keeps name, kind, status and every attribute it has set."""
 
-    __slots__ = ("_attributes", "_sheet", "_turn", "span")
+    __slots__ = ("_sheet", "_turn", "span")
 
-    def __init__(self, span: Span, attributes: Any) -> None:
-        self.span, self._attributes = span, attributes
-        self._sheet, self._turn = _sheets.setdefault(span, _Sheet()), 0
+    def __init__(self, span: Span, sheet: _Sheet | None) -> None:
+        self.span, self._turn = span, 0
+        self._sheet = sheet or _sheets.setdefault(span, _Sheet())
 
     def write(self, words: Mapping[str, Any]) -> None:
         """Write our facts, unless a later attempt does by now."""
         mine = self._sheet.mine
         if self._turn != self._sheet.turn or not self.span.is_recording():
             return
-        # Copied once: each look into the SDK's own store is a call of Python's, and raises where there is nothing.
-        theirs = _OWNERS.union(self._attributes) - mine
-        fresh = {name: value for name, value in words.items() if name in _OURS or name not in theirs}
+        held = store.read(self.span) or {}
+        fresh = {
+            name: value
+            for name, value in words.items()
+            if name in _OURS or ((name not in held or name in mine) and name not in _OWNERS)
+        }
         if a.OUTCOME_KIND in words:
             # An outcome that is told anew takes the place of the whole of the one before it.
             self._retract(_OUTCOME & mine - words.keys())
         mine.update(fresh)
-        self.span.set_attributes(fresh)
+        store.put(self.span, fresh)
 
     def doubt(self, words: Mapping[str, Any]) -> None:
         """Write what is true if nobody reads on, where the owner keeps the span open until that can be corrected."""
@@ -86,8 +90,7 @@ class Foreign:
         self.write(words)
 
     def _retract(self, names: set[str]) -> None:
-        for name in names:
-            _take_away(self.span, name)
+        store.take_away(self.span, names)
         self._sheet.mine -= names
 
 
@@ -96,11 +99,11 @@ def foreign_inference(now: Context, name: str) -> Foreign | None:
     span = trace.get_current_span(now)
     if not span.is_recording():
         return None
-    attributes = getattr(span, "attributes", None)
-    if attributes is None or _is_taken(span, attributes):
+    attributes, sheet = store.read(span), _sheets.get(span)
+    if attributes is None or (sheet is not None and _is_taken(sheet, attributes)):
         return None
     is_theirs = _is_inference(attributes) if attributes else _is_named(span, name)
-    return Foreign(span, attributes) if is_theirs else None
+    return Foreign(span, sheet) if is_theirs else None
 
 
 def _is_inference(attributes: Any) -> bool:
@@ -115,18 +118,8 @@ def _is_named(span: Any, name: str) -> bool:
     return getattr(span, "name", None) == name and getattr(span, "kind", None) is SpanKind.CLIENT
 
 
-def _is_taken(span: Span, attributes: Any) -> bool:
+def _is_taken(sheet: _Sheet, attributes: Any) -> bool:
     # What is still under way, or was answered, is not tried again: this is another call, below that one's span.
-    sheet = _sheets.get(span)
-    if sheet is None or not sheet.mine:
+    if not sheet.mine:
         return False
     return attributes.get(a.OUTCOME_KIND) not in _RETRIED and attributes.get(a.OUTCOME_CLASS) != OutcomeClass.CANCELLED
-
-
-def _take_away(span: Span, name: str) -> None:
-    # No API removes an attribute; where the SDK's own store does not let us, an empty value says "no longer".
-    store: Any = getattr(span, "_attributes", None)
-    try:
-        del store[name]
-    except (TypeError, KeyError):
-        span.set_attribute(name, "")

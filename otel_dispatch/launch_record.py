@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 from . import attributes as a
 from .argv import Program
@@ -15,7 +14,7 @@ from .providers import endpoint_at, is_known
 from .record import Dispatch, Endpoint, Names, Request, Requested
 from .session import Asked, Heard
 from .vocabulary import Field, Kind, Mismatch, Origin
-from .wording import Words, words_of
+from .wording import Words, span_name, words_of
 
 
 def told_of_launch(program: Program, asked: Asked, seen: Mapping[str, str], frame: Frame) -> Told:
@@ -33,7 +32,7 @@ def told_of_launch(program: Program, asked: Asked, seen: Mapping[str, str], fram
         provenance=launch_provenance(request, endpoint, frame.known, now_held, own),
         names=Names(label=program.executable),
     )
-    return dispatch, MappingProxyType({**words_of(dispatch), **_words_at_start(program, request)})
+    return dispatch, {**words_of(dispatch), **_words_at_start(program, request)}, span_name(dispatch)
 
 
 def _words_at_start(program: Program, request: Request) -> Words:

@@ -12,6 +12,8 @@ from ..instruments import is_armed
 from ..seam import Seam
 from ..transit import DEFAULT_PORTS, RETRY_COUNT, Departed, Overheard, Route, afly, depart, fly, route_at
 
+_RETRY_COUNT = RETRY_COUNT.encode()
+
 
 def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Watch a synchronous send."""
@@ -44,7 +46,7 @@ def _depart(request: Any) -> Departed | None:
         url.raw_host.decode("ascii"),
         url.port or DEFAULT_PORTS.get(url.scheme),
         _body_of(request),
-        request.headers.get(RETRY_COUNT, ""),
+        _retries_of(request.headers.raw),
     )
 
 
@@ -52,6 +54,14 @@ def _route_of(request: Any) -> Route | None:
     if request is None or request.method != "POST" or not is_armed():
         return None
     return route_at(request.url.raw_path)
+
+
+def _retries_of(headers: list[tuple[bytes, bytes]]) -> str:
+    # The SDKs spell it so; to ask for it in any case takes as long as all the rest of this.
+    for name, value in headers:
+        if name == _RETRY_COUNT:
+            return value.decode("latin-1")
+    return ""
 
 
 def _body_of(request: Any) -> bytes:

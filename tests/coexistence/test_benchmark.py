@@ -1,6 +1,5 @@
 """The benchmark of the neighbours: it runs, and each lane is what it says it is."""
 
-import importlib
 import os
 import subprocess
 import sys
@@ -11,13 +10,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from benchmarks.floor import Words, recorded
+from benchmarks.wires import WIRES
 from benchmarks.worker import Bench
 from tests.conftest import Told
 
 from .harness import ROOT
-
-# Before the library's `send` is ours.
-importlib.import_module("benchmarks.floor")
 
 ROWS = [
     ("OpenAI chat, 1 kB", "floor"),
@@ -43,6 +41,11 @@ def test_it_measures_every_row_without_any_neighbour() -> None:
     assert "openai " in done.stdout
 
 
+@pytest.fixture(scope="module")
+def said() -> dict[str, Words]:
+    return recorded(WIRES)
+
+
 @pytest.mark.parametrize("length", ["", " short"])
 @pytest.mark.parametrize(
     ("case", "lane", "scope"),
@@ -58,13 +61,19 @@ def test_it_measures_every_row_without_any_neighbour() -> None:
     ],
 )
 def test_a_lane_opens_the_span_it_is_named_after(
-    told: Told, monkeypatch: pytest.MonkeyPatch, case: str, length: str, lane: str, scope: str | None
+    said: dict[str, Words],
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
+    length: str,
+    lane: str,
+    scope: str | None,
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_OPEN_TELEMETRY", "false")
     exporter: Any = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    assert len(Bench(provider).run(f"{case}{length}", lane, 2)) == 2
+    assert len(Bench(provider, said).run(f"{case}{length}", lane, 2)) == 2
     spans = [*told.spans(), *exporter.get_finished_spans()]
     assert [span.instrumentation_scope.name for span in spans] == ([scope] * 2 if scope else [])
     assert all(("dispatch.kind" in span.attributes) is (lane != "native") for span in spans)

@@ -17,7 +17,7 @@ from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.trace import StatusCode
 
 import otel_dispatch as od
-from otel_dispatch import aloft, baton, emit, launch, launch_record, pipes
+from otel_dispatch import aloft, baton, emit, launch, launch_record, pipes, store
 from otel_dispatch.transports import subprocess as transport
 from tests.conftest import Faults, Told, eventually
 from tests.fakes import install
@@ -200,7 +200,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "exit": raising(pipes.Watch, "_finish"),
     "outcome": raising(launch, "outcome_of_launch"),
     "what it said": raising(launch, "settled"),
-    "attributes": raising(sdk_trace.Span, "set_attributes"),
+    "attributes": raising(store, "put"),
     "span end": raising(sdk_trace.Span, "end"),
 }
 
