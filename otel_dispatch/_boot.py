@@ -7,17 +7,20 @@ import os
 import sys
 from typing import Any
 
-from . import _sentry
+from . import _registry, _sentry
 
 ON = ("1", "true", "yes", "on")
 _AFTER = ("", ".", *"0123456789")
+# Every interpreter asks for these, and no host observes them: they are not worth reading the path for.
+_NOBODYS = frozenset({"otel_dispatch", "sitecustomize", "usercustomize"})
 _done = False
 
 
 class Trigger:
     """A finder that sees the first import of a module we listen to, and then steps aside.
 
-    *libraries* are names of libraries (``httpx`` stands for httpx2, too), *modules* are whole names.
+    *libraries* are names of libraries (``httpx`` stands for httpx2, too), *modules* are whole names. What other
+    distributions register hosts for is looked up when something is imported that neither is, nor Python's own.
     """
 
     def __init__(self, libraries: tuple[str, ...], modules: frozenset[str]) -> None:
@@ -27,7 +30,8 @@ class Trigger:
         """Whether the import of *name* is worth starting for."""
         # Not whatever begins so: requests_oauthlib is no requests.
         begun = (library for library in self._libraries if name.startswith(library))
-        return name in self._modules or any(name[len(library) :][:1] in _AFTER for library in begun)
+        is_ours = name in self._modules or any(name[len(library) :][:1] in _AFTER for library in begun)
+        return is_ours or _is_hosted(name)
 
     def find_spec(self, name: str, *where: Any) -> Any:
         """Instrument before *name* is imported, where it is one of ours."""
@@ -61,6 +65,9 @@ def init() -> None:
         start()
     else:
         sys.meta_path.insert(0, trigger)
+        from .activate import wait
+
+        wait(start)
         if _sentry.MODULE in sys.modules:
             _sentry.post(sys.modules[_sentry.MODULE], _programs(), start)
 
@@ -87,6 +94,12 @@ def _libraries() -> tuple[str, ...]:
     files = [name for folder in ("transports", "hosts") for name in os.listdir(os.path.join(here, folder))]
     names = [name.removesuffix(".py") for name in files if name.endswith(".py") and name[0] != "_"]
     return tuple({*names, *(name.replace("_", ".") for name in names)} - {_sentry.MODULE})
+
+
+def _is_hosted(name: str) -> bool:
+    top = name.partition(".")[0]
+    is_somebodys = name[:1] != "_" and top not in sys.stdlib_module_names and top not in _NOBODYS
+    return is_somebodys and name in _registry.registered()
 
 
 def _programs() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import atexit
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _sentry
@@ -18,11 +19,20 @@ EXIT_SECONDS: Final = 1.0
 _is_on = False
 _given: dict[str, Any] = {}
 _owned: "Providers | None" = None
+_wait: list[Callable[[], None]] = []
 
 
 def is_on() -> bool:
-    """Whether this process is instrumented."""
+    """Whether this process is instrumented, which a start-up that still waits does now: we are being used."""
+    for start in _wait[:1]:
+        _wait.clear()
+        start()
     return _is_on
+
+
+def wait(start: Callable[[], None]) -> None:
+    """Have *start* called where a function of ours is used before anything else that we listen to."""
+    _wait.append(start)
 
 
 def instrument(**providers: Any) -> None:
@@ -35,6 +45,7 @@ def instrument(**providers: Any) -> None:
     global _is_on, _given
     if not _is_on:
         _is_on, _given = True, providers
+        _wait.clear()
         _sentry.dismiss()
         swallow("instrument", _instrument)
 
@@ -48,22 +59,24 @@ def uninstrument() -> None:
 
 
 def _instrument() -> None:
-    from . import baton, hosts, instruments, patch, transports
+    from . import baton, guests, hosts, instruments, patch, transports
     from .seam import Seam
 
     baton.receive(os.environ)
     instruments.arm(_prepare)
     for seam in (*transports.seams(), *hosts.seams()):
         patch.install(seam)
+    guests.welcome()
     # The first span that anybody starts without a provider is the last moment to set one up.
     for name in ("start_span", "start_as_current_span"):
         patch.install(Seam("opentelemetry.trace", f"ProxyTracer.{name}", _first_span))
 
 
 def _uninstrument() -> None:
-    from . import aloft, hosts, instruments, patch
+    from . import aloft, guests, hosts, instruments, patch
     from .keeper import keeper
 
+    guests.dismiss()
     patch.remove_all()
     hosts.stop()
     aloft.end_all()

@@ -9,7 +9,7 @@ from opentelemetry import context as otel
 from opentelemetry.context import Context
 
 from . import context
-from .entry import EntryPoint, Run, begin
+from .entry import EntryPoint, begin
 from .instruments import instruments
 
 
@@ -28,9 +28,11 @@ class Along(Protocol):
 
 
 def along(one: Along, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call *function*, which makes a coroutine or an async generator, with *one* along from its first step on."""
+    """Call *function*, which makes a coroutine or a generator of some kind, with *one* along from its first step."""
+    if inspect.isgeneratorfunction(function):
+        return named(drive_generator(one, None, function, args, kwargs), function)
     driven = drive_async_generator if inspect.isasyncgenfunction(function) else drive_coroutine
-    return _named(driven(one, None, function, args, kwargs), function)
+    return named(driven(one, None, function, args, kwargs), function)
 
 
 def watch(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -38,31 +40,34 @@ def watch(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...]
     if instruments() is None or context.is_suppressed():
         return function(*args, **kwargs)
     if inspect.iscoroutinefunction(function):
-        return _named(drive_coroutine(None, entry, function, args, kwargs), function)
+        return named(drive_coroutine(None, entry, function, args, kwargs), function)
     if inspect.isgeneratorfunction(function):
-        return _named(drive_generator(None, entry, function, args, kwargs), function)
+        return named(drive_generator(None, entry, function, args, kwargs), function)
     if inspect.isasyncgenfunction(function):
-        return _named(drive_async_generator(None, entry, function, args, kwargs), function)
+        return named(drive_async_generator(None, entry, function, args, kwargs), function)
     return call(entry, function, args, kwargs)
 
 
 def call(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a plain function as a run of *entry*; the run goes on in a coroutine or generator that it returns."""
+    """Call a plain function as a run of *entry*."""
     run = begin(entry, function, args, kwargs)
-    if run is None:
-        return function(*args, **kwargs)
-    token = context.attach(run.context)
+    return function(*args, **kwargs) if run is None else call_along(run, function, args, kwargs)
+
+
+def call_along(one: Along, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a plain function with *one* along, which goes on along a coroutine or generator that it returns."""
+    token = context.attach(one.context)
     try:
         result = function(*args, **kwargs)
     except BaseException as error:
-        run.end(error)
+        one.end(error)
         raise
     finally:
         context.detach(token)
     for is_kind, drive in _DRIVEN:
         if is_kind(result):
-            return _named(drive(run, entry, partial(_given, result), (), {}), result)
-    run.end()
+            return named(drive(one, None, partial(_given, result), (), {}), result)
+    one.end()
     return result
 
 
@@ -91,14 +96,14 @@ async def drive_coroutine(
 
 
 def drive_generator(
-    run: Run | None,
-    entry: EntryPoint,
+    run: Along | None,
+    entry: EntryPoint | None,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Generator[Any, Any, Any]:
     """Step *function*'s generator as a run, which begins with its first step; the reader's context stays its own."""
-    run = run or begin(entry, function, args, kwargs)
+    run = run if entry is None else run or begin(entry, function, args, kwargs)
     if run is None:
         return (yield from function(*args, **kwargs))
     here, sent, thrown = run.context, None, None
@@ -181,7 +186,8 @@ def _given(result: Any) -> Any:
     return result
 
 
-def _named(driven: Any, like: Any) -> Any:
+def named(driven: Any, like: Any) -> Any:
+    """Give the coroutine or generator *driven* the name of *like*, and give it back."""
     # "coroutine 'run_skill' was never awaited" must name the host's function, not ours.
     for name in ("__name__", "__qualname__"):
         value = getattr(like, name, None)

@@ -3,6 +3,7 @@
 import inspect
 import sys
 import threading
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +30,11 @@ def install(seam: Seam) -> None:
         elif seam.module not in _hooked:
             _hooked.add(seam.module)
             wrapt.register_post_import_hook(_on_import, seam.module)
+
+
+def when_imported(name: str, action: Callable[[], object]) -> None:
+    """Call *action* after the first import of the module *name*."""
+    wrapt.register_post_import_hook(lambda _: swallow(name, action), name)
 
 
 def remove_all() -> None:

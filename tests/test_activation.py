@@ -460,3 +460,23 @@ def test_an_endpoint_that_is_no_url_costs_the_spans_and_nothing_else(provider: P
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
     assert len(record.read_text().splitlines()) == 1
+
+
+USES = {
+    "entry_point": "@od.entry_point('run_skill', name='s')\ndef skill(): pass\nskill()",
+    "scope": "with od.scope('primary', model='m'): pass",
+    "provenance": "with od.provenance(model='operator_pin'): pass",
+    "attempts": "with od.attempts(): pass",
+    "resolve": "od.resolve('model', operator_pin='m')",
+    "propagation_env": "od.propagation_env({})",
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_program_that_uses_a_function_of_ours_is_observed_from_there_on(name: str, sink: HttpSink) -> None:
+    code = f"import sys, otel_dispatch as od\nprint('opentelemetry' in sys.modules)\n{USES[name]}\n"
+    code += "print(od.activate.is_on())"
+    env = environment(DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    assert run(code, env).stdout == "False\nTrue\n"
+    assert [span.name for span in sink.wait(name == "entry_point")] == ["invoke_agent s"] * (name == "entry_point")
+    assert run(code, environment()).stdout == "False\nFalse\n"

@@ -46,13 +46,14 @@ def findings() -> list[Finding]:
     """Everything that is found."""
     early = frozenset(sys.modules)
     # Only now: what `--help` needs not, it does not import.
-    from .listeners import libraries, of_dialects, of_hosts, of_transports
+    from .listeners import libraries, of_dialects, of_guests, of_hosts, of_transports
     from .neighbours import of_neighbours
 
     checks: tuple[Callable[[], list[Finding]], ...] = (
         lambda: _of_start(early.intersection(libraries())),
         of_transports,
         of_hosts,
+        of_guests,
         of_dialects,
         of_neighbours,
         _of_spans,

@@ -8,7 +8,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Final
 
-from .. import dialects, hosts, transports
+from .. import _registry, dialects, hosts, transports
 from ..guard import log
 from ..hosts import program
 from ..seam import Seam
@@ -41,6 +41,11 @@ def of_hosts() -> list[Finding]:
     return [Finding(_HOSTS, "found", State.OK, names), *_of_modules(_HOSTS, mine), *_of_entries(seams)]
 
 
+def of_guests() -> list[Finding]:
+    """A finding for each host that another distribution registers."""
+    return [_of_guest(library, host) for library, found in _registry.registered().items() for host in found]
+
+
 def of_dialects() -> list[Finding]:
     """A finding for each wire format that is read."""
     return [
@@ -61,6 +66,22 @@ def _of_modules(part: str, seams: Iterable[Seam]) -> list[Finding]:
         probed = pool.map(lambda top: missing_in_each(packages[top]) if find_spec(top) else {}, packages)
         missing = {module: told for each in probed for module, told in each.items()}
     return [_of_module(part, module, paths[module], missing.get(module, ()), versions) for module in sorted(paths)]
+
+
+def _of_guest(library: str, host: str) -> Finding:
+    # Not imported: a host comes after its library, which this process has no need of.
+    if not _is_there(host):
+        return Finding(_HOSTS, library, State.WRONG, f"its host {host} cannot be found")
+    if not _is_there(library):
+        return Finding(_HOSTS, library, State.NOTE, f"not installed; its host would be {host}")
+    return Finding(_HOSTS, library, State.OK, f"its host is {host}, of another distribution")
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _of_module(

@@ -1,4 +1,8 @@
-"""The agent hosts: one file each, found by walking this folder; each gives its seams."""
+"""The agent hosts: one file each, found by walking this folder; each gives its seams.
+
+A host of another distribution is a module with the function `seams`, registered as an entry point of the group
+``otel_dispatch.hosts`` under the name of the library that it observes. The names below are what it is written with.
+"""
 
 import importlib
 import pkgutil
@@ -6,7 +10,10 @@ from functools import cache
 from types import ModuleType
 
 from ..guard import swallow
+from ..hosting import Beginning, Ending, entry_at, heard_at
 from ..seam import Seam
+
+__all__ = ["Beginning", "Ending", "Seam", "entry_at", "heard_at"]
 
 
 @cache
