@@ -20,7 +20,7 @@ from .instruments import Instruments, instruments, is_armed
 from .keeper import keeper
 from .launch_record import settled, told_of_launch
 from .record import Outcome
-from .session import Asked, Heard
+from .session import UNSET, Asked, Heard
 from .verdict import outcome_of_launch
 from .vocabulary import FAILED, OutcomeClass, OutcomeKind
 from .wording import Words, words_of_change, words_of_outcome, words_of_reply
@@ -149,16 +149,20 @@ class Launch(Flight):
         return words
 
 
-def begin(argv: Sequence[str] | str, env: Mapping[str, str] | None = None) -> Launch | None:
-    """A launch of the program that *argv* starts, a list or a line for the shell, with the environment *env*.
+def begin(
+    argv: Sequence[str] | str, env: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] | None = None
+) -> Launch | None:
+    """A launch of the program that *argv* starts, a list or a line for the shell, with the environment *env* in *cwd*.
 
     None where that is no agent program or no session of it (``--version``), where nothing is set up, where somebody
     asked for no spans, or where an outer layer observes this launch already. Without *env* the child gets ours.
     """
-    return swallow("launch", _begin, argv, env) if is_armed() else None
+    return swallow("launch", _begin, argv, env, cwd) if is_armed() else None
 
 
-def _begin(argv: Sequence[str] | str, env: Mapping[str, str] | None) -> Launch | None:
+def _begin(
+    argv: Sequence[str] | str, env: Mapping[str, str] | None, cwd: str | os.PathLike[str] | None
+) -> Launch | None:
     program = program_in(argv)
     if program is None:
         return None
@@ -168,7 +172,9 @@ def _begin(argv: Sequence[str] | str, env: Mapping[str, str] | None) -> Launch |
         return None
     given: Mapping[str, str] = os.environ if env is None else env
     seen = {os.fsdecode(name): os.fsdecode(value) for name, value in given.items()} | dict(program.assigned)
-    asked = program.cli.request(program.arguments, seen)
+    there = os.path.join(os.getcwd(), os.fsdecode(cwd or ""))
+    settings = swallow("launch.settings", program.cli.settings, program.arguments, seen, there)
+    asked = program.cli.request(program.arguments, seen, settings or UNSET)
     tools = instruments() if asked is not None else None
     if asked is None or tools is None:
         return None

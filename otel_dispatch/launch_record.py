@@ -8,6 +8,7 @@ from . import attributes as a
 from .argv import Program
 from .context import Frame
 from .departure import Told, arrived, dispatch_of
+from .models import is_same_model
 from .origins import launch_provenance
 from .pins import is_listed, pins
 from .providers import endpoint_at, is_known
@@ -52,7 +53,7 @@ def _endpoint(asked: Asked) -> Endpoint:
 
 
 def _own_origins(asked: Asked, seen: Mapping[str, str], assigned: Mapping[str, str]) -> dict[Field, Origin]:
-    found = dict.fromkeys(asked.defaults, Origin.CATALOG_DEFAULT)
+    found = dict.fromkeys(asked.defaults, Origin.CATALOG_DEFAULT) | dict.fromkeys(asked.pinned, Origin.OPERATOR_PIN)
     for name, variable in asked.variables.items():
         # Nobody set it for this child: it fell through. What the user lists as a pin was chosen for everything.
         if variable not in assigned and seen.get(variable) == os.environ.get(variable) and not is_listed(variable):
@@ -66,7 +67,11 @@ def settled(departed: Dispatch, asked: Asked, heard: Heard) -> Dispatch:
     if asked.alias is not None or request.model is None:
         # What the program made of it; where it does not say, an alias cannot be compared with what was served.
         request = replace(request, model=heard.resolved)
-        found = replace(found, model=heard.resolved or found.model) if heard.resolved else found
+        found = replace(found, model=heard.resolved or found.model)
+    elif heard.resolved is not None and not is_same_model(request.model, heard.resolved):
+        # Something has decided that is not seen from here.
+        unknown = replace(found.provenance, model=Origin.UNKNOWN)
+        found = replace(found, model=heard.resolved, provenance=unknown)
     found = arrived(found, request, heard)
     served = heard.model or heard.resolved
     if asked.alias and served is not None and asked.alias not in served.lower():

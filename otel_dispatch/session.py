@@ -13,14 +13,30 @@ _WINDOW: Final = re.compile(r"\[\d+m\]$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What a program is set up with beside its environment: by files, and by settings on its command line.
+
+    ``is_whole`` says that whatever the command line names could be read.
+    """
+
+    of_files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    of_line: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    is_whole: bool = True
+
+
+UNSET: Final = Settings()
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a command line and its environment ask an agent program for.
 
     ``host`` and ``port`` are those of the base URL, "" where it is not known; ``provider`` is who answers there, where
     something else than the host says so; ``requested`` holds the alias or profile that was named. ``alias`` is the
     family of models that the program itself turns into a model. ``variables`` names the variable of the environment
-    that decided a field, ``defaults`` the fields that the program decides; any other field was decided on the command
-    line. ``is_told`` says that stdout will be records we read, ``prompt`` that the prompt is among the arguments.
+    that decided a field, ``defaults`` the fields that the program decides, ``pinned`` those that a file of its settings
+    decided; any other field was decided on the command line. ``is_told`` says that stdout will be records we read,
+    ``prompt`` that the prompt is among the arguments.
     """
 
     request: Request
@@ -31,6 +47,7 @@ class Asked:
     alias: str | None = None
     variables: Mapping[Field, str] = field(default_factory=lambda: MappingProxyType({}))
     defaults: frozenset[Field] = frozenset()
+    pinned: frozenset[Field] = frozenset()
     conversation: str | None = None
     is_told: bool = False
     prompt: bool = False

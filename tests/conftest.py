@@ -99,6 +99,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(VARIABLES):
             monkeypatch.delenv(name)
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME"):
+        # What agent programs are set up with on this machine.
+        monkeypatch.setenv(name, os.path.join(os.devnull, "none"))
     context.begin(Frame(), None)
     token = otel.attach(Context())
     yield

@@ -1,13 +1,15 @@
 """Where each value of a launch came from, and what of it does not agree."""
 
+import json
 import os
+from pathlib import Path
 
 import pytest
 
 import otel_dispatch as od
 from otel_dispatch.launch import begin
 from tests.conftest import Told
-from tests.launches import DONE, INIT, STREAM, Attributes, facts, served, told_of
+from tests.launches import DONE, INIT, STREAM, Attributes, facts, line, served, told_of
 
 
 def origins(attributes: Attributes) -> dict[str, str]:
@@ -123,3 +125,89 @@ def test_a_fallback_that_was_named_is_an_override(told: Told) -> None:
     attributes = told_of(told, argv, {}, INIT, served("claude-haiku-5-5"), DONE)
     assert attributes["dispatch.provenance.model"] == "escalation_override"
     assert attributes["dispatch.mismatch"] == "model.served"
+
+
+ELSEWHERE = json.dumps({"env": {"ANTHROPIC_BASE_URL": "https://api.z.ai/api/anthropic", "ANTHROPIC_MODEL": "glm-5"}})
+
+
+@pytest.fixture
+def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of a parent whose settings file says another provider and model than its variables."""
+    (tmp_path / "settings.json").write_text(ELSEWHERE)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://api.minimax.io/anthropic")
+    monkeypatch.setenv("ANTHROPIC_MODEL", "MiniMax-M2")
+    return dict(os.environ)
+
+
+def test_what_a_settings_file_decides_is_a_pin_and_wins_over_what_would_be_inherited(
+    settled: dict[str, str], told: Told
+) -> None:
+    attributes = told_of(
+        told, STREAM, settled, line(type="system", subtype="init", model="glm-5"), served("glm-5"), DONE
+    )
+    assert (attributes["dispatch.provider"], attributes["dispatch.model"]) == ("zai", "glm-5")
+    assert origins(attributes) == {"provider": "operator_pin", "model": "operator_pin"}
+    assert attributes["dispatch.inherited"] is False
+
+
+def test_what_settings_on_the_command_line_decide_is_not_inherited(settled: dict[str, str], told: Told) -> None:
+    argv = [*STREAM, "--setting-sources", "", "--settings", ELSEWHERE]
+    attributes = told_of(told, argv, settled, b"")
+    assert (attributes["dispatch.provider"], attributes["dispatch.model"]) == ("zai", "glm-5")
+    assert origins(attributes) == {}
+    without = told_of(told, argv[:-2], settled, b"")
+    assert without["dispatch.inherited_fields"] == "model,provider"
+
+
+def test_a_model_that_something_unseen_decided_is_told_and_its_origin_is_not_guessed(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_MODEL", "MiniMax-M2")
+    init = line(type="system", subtype="init", model="glm-5")
+    attributes = told_of(told, STREAM, dict(os.environ), init, served("glm-5"), DONE)
+    assert (attributes["dispatch.model"], attributes["dispatch.requested.model"]) == ("glm-5", "MiniMax-M2")
+    assert attributes["dispatch.provenance.model"] == "unknown"
+    assert attributes["dispatch.inherited"] is False
+    assert attributes["dispatch.mismatch"] == "model.served"
+
+
+ALIASES = [
+    (["--model", "opus"], {}, "claude-opus-5-5", ("claude-opus-5-5", "opus")),
+    (["--model", "Opus[1m]"], {}, "claude-opus-5-5[1m]", ("claude-opus-5-5", "Opus[1m]")),
+    ([], {"ANTHROPIC_MODEL": "opus"}, "claude-opus-5-5", ("claude-opus-5-5", "opus")),
+    (["--model", "opusplan"], {}, "claude-sonnet-5-5", ("claude-sonnet-5-5", "opusplan")),
+    (["--model", "opus"], {"ANTHROPIC_DEFAULT_OPUS_MODEL": "glm-5"}, "glm-5", ("glm-5", "opus")),
+    ([], {}, "claude-opus-5-5", ("claude-opus-5-5", None)),
+]
+
+
+@pytest.mark.parametrize(("options", "env", "init", "expected"), ALIASES)
+def test_an_alias_is_what_was_asked_for_and_what_the_program_made_of_it_the_model(
+    options: list[str], env: dict[str, str], init: str, expected: tuple[str, str | None], told: Told
+) -> None:
+    first = line(type="system", subtype="init", model=init)
+    attributes = told_of(told, [*STREAM, *options], env, first, served(init.removesuffix("[1m]")), DONE)
+    assert (attributes["dispatch.model"], attributes.get("dispatch.requested.model")) == expected
+    assert "dispatch.mismatch" not in attributes
+    silent = told_of(told, ["claude", "-p", "hi", *options], env, b"Hello.\n")
+    assert silent["dispatch.model"] == (env.get("ANTHROPIC_DEFAULT_OPUS_MODEL") or expected[1] or "unknown")
+
+
+def test_codex_has_its_model_and_provider_from_its_configuration(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corp = '[model_providers.corp]\nbase_url = "https://api.z.ai/v1"\n'
+    (tmp_path / "config.toml").write_text(f'model = "glm-5"\nmodel_provider = "corp"\n{corp}')
+    (tmp_path / "fast.config.toml").write_text('model = "glm-5-air"\nmodel_reasoning_effort = "low"\n')
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+    plain = told_of(told, ["codex", "exec", "--json", "hi"], dict(os.environ), b"")
+    assert (plain["dispatch.provider"], plain["dispatch.requested.provider"]) == ("zai", "corp")
+    assert plain["dispatch.model"] == plain["gen_ai.request.model"] == "glm-5"
+    assert origins(plain) == {"provider": "operator_pin", "model": "operator_pin"}
+    fast = told_of(told, ["codex", "exec", "--json", "-p", "fast", "hi"], dict(os.environ), b"")
+    assert (fast["dispatch.model"], fast["dispatch.requested.model"]) == ("glm-5-air", "fast")
+    assert fast["dispatch.thinking.level"] == "low"
+    named = told_of(told, ["codex", "exec", "--json", "-m", "gpt-6", "hi"], dict(os.environ), b"")
+    assert (named["dispatch.model"], named["dispatch.provenance.model"]) == ("gpt-6", "unknown")
+    assert "dispatch.requested.model" not in named

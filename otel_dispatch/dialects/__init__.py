@@ -9,7 +9,7 @@ from types import ModuleType
 
 from ..guard import swallow
 from ..record import Reply, Request
-from ..session import Asked, Heard
+from ..session import Asked, Heard, Settings
 from ..vocabulary import WireFormat
 
 
@@ -39,8 +39,9 @@ class Cli:
 
     ``executables`` are the names of its file, ``package`` is the one that npx, or a path under node_modules, names;
     ``speaks`` is the wire format that it uses towards its provider. ``request`` reads the arguments after the
-    executable and the environment, and gives None where they start no session (``--version``); ``event`` writes what
-    one line of stdout says. Readers get any words and bytes and do not raise.
+    executable, the environment and the settings, and gives None where they start no session (``--version``);
+    ``event`` writes what one line of stdout says; ``settings`` looks up what the program is set up with, where it is
+    started in a folder. Readers get any words and bytes and do not raise.
     """
 
     name: str
@@ -48,8 +49,9 @@ class Cli:
     speaks: WireFormat
     executables: tuple[str, ...]
     package: str
-    request: Callable[[Sequence[str], Mapping[str, str]], Asked | None]
+    request: Callable[[Sequence[str], Mapping[str, str], Settings], Asked | None]
     event: Callable[[bytes, Heard], None]
+    settings: Callable[[Sequence[str], Mapping[str, str], str], Settings]
 
 
 @cache

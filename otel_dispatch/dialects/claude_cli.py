@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..claude_records import read_event
+from ..claude_settings import settings_of
 from ..options import is_given, value_of
 from ..providers import host_of, port_of
 from ..record import UNSENT_THINKING, Request, Requested, Thinking
-from ..session import Asked, named
+from ..session import UNSET, Asked, Settings, named
 from ..thinking import anthropic_thinking
 from ..vocabulary import Field, ToolFormat, WireFormat, text_of
 from . import Cli
@@ -31,13 +32,23 @@ _CLOUDS: Final = (
 _HOME: Final = "api.anthropic.com"
 _FAMILIES: Final = frozenset({"sonnet", "opus", "haiku", "fable"})
 _OTHER_ALIASES: Final = frozenset({"best", "default", "opusplan"})
+_MODEL, _EFFORT, _BUDGET = "ANTHROPIC_MODEL", "CLAUDE_CODE_EFFORT_LEVEL", "MAX_THINKING_TOKENS"
+_READ: Final = frozenset(
+    {
+        *(variable for switch, _, holder in _CLOUDS for variable in (switch, holder)),
+        *(f"ANTHROPIC_DEFAULT_{family.upper()}_MODEL" for family in _FAMILIES),
+        *("ANTHROPIC_BASE_URL", _MODEL, _EFFORT, _BUDGET),
+    }
+)
 
 
-def read_request(arguments: Sequence[str], env: Mapping[str, str]) -> Asked | None:
+def read_request(arguments: Sequence[str], env: Mapping[str, str], settings: Settings = UNSET) -> Asked | None:
     """What ``claude`` is asked for; None for a command that starts no session."""
     if not _NO_SESSION.isdisjoint(arguments[:1]) or is_given(arguments, "-v", "--version", "-h", "--help"):
         return None
     variables: dict[Field, str] = {}
+    # What settings say wins over the environment, and over the command line's environment, too.
+    env = {**env, **settings.of_files, **settings.of_line}
     host, port, provider = _where(env, variables)
     word, model, alias = _model(arguments, env, variables)
     thinking = _thinking(arguments, env, variables)
@@ -45,6 +56,10 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str]) -> Asked | No
     decided = {*variables, *((Field.MODEL,) if word else ())}
     decided |= {Field.THINKING} if thinking != UNSENT_THINKING else set()
     decided |= {Field.TOOL_FORMAT} if tools == "" else set()
+    # Settings that cannot be read may decide them, too.
+    decided |= set() if settings.is_whole else {Field.MODEL, Field.PROVIDER, Field.THINKING}
+    of_line = {name for name, variable in variables.items() if variable in settings.of_line}
+    pinned = {name for name, variable in variables.items() if variable in settings.of_files} - of_line
     request = Request(
         WireFormat.CLAUDE_CLI,
         "invoke_agent",
@@ -60,8 +75,9 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str]) -> Asked | No
         provider,
         Requested(model=word),
         alias,
-        variables,
+        {name: variable for name, variable in variables.items() if name not in pinned | of_line},
         frozenset(Field) - decided,
+        frozenset(pinned),
         text_of(value_of(arguments, "--session-id")),
         value_of(arguments, "--output-format") in ("stream-json", "json"),
         _has_prompt(arguments),
@@ -84,8 +100,8 @@ def _model(
 ) -> tuple[str | None, str | None, str | None]:
     # As asked for, as it will be sent, and the family of an alias that only the program can resolve.
     word = _word(value_of(arguments, "--model"))
-    if word is None and (word := _word(env.get("ANTHROPIC_MODEL"))) is not None:
-        variables[Field.MODEL] = "ANTHROPIC_MODEL"
+    if word is None and (word := _word(env.get(_MODEL))) is not None:
+        variables[Field.MODEL] = _MODEL
     if word is None:
         return None, None, None
     plain = named(word) or word
@@ -101,18 +117,18 @@ def _model(
 
 def _thinking(arguments: Sequence[str], env: Mapping[str, str], variables: dict[Field, str]) -> Thinking:
     level = _word(value_of(arguments, "--effort"))
-    if (of_variable := _word(env.get("CLAUDE_CODE_EFFORT_LEVEL"))) is not None:
+    if (of_variable := _word(env.get(_EFFORT))) is not None:
         # The variable wins over the option, also where it says that no effort is to be sent.
         level = None if of_variable.lower() in ("unset", "auto") else of_variable
-        variables[Field.THINKING] = "CLAUDE_CODE_EFFORT_LEVEL"
+        variables[Field.THINKING] = _EFFORT
     word = value_of(arguments, "--thinking")
     if word in ("adaptive", "enabled"):
         return anthropic_thinking({"type": "adaptive"}, level)
     if word == "disabled":
         return anthropic_thinking({"type": "disabled"}, level)
-    tokens = _integer(env.get("MAX_THINKING_TOKENS"))
+    tokens = _integer(env.get(_BUDGET))
     if tokens is not None:
-        variables[Field.THINKING] = "MAX_THINKING_TOKENS"
+        variables[Field.THINKING] = _BUDGET
     else:
         tokens = _integer(value_of(arguments, "--max-thinking-tokens"))
     if tokens is None:
@@ -145,5 +161,6 @@ CLIS = (
         "@anthropic-ai/claude-code",
         read_request,
         read_event,
+        lambda arguments, env, cwd: settings_of(arguments, env, cwd, _READ),
     ),
 )

@@ -1,17 +1,17 @@
 """Codex: what ``codex`` is asked for, and the JSON lines of ``codex exec --json``, as version 0.169.0 has them."""
 
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ..bodies import Fields, decode, hear_error, is_given, note_usage
+from ..codex_settings import options_in, profile_in, settings_of
 from ..options import is_given as is_option
-from ..options import value_of, values_of
+from ..options import value_of
 from ..providers import host_of, is_known, port_of
 from ..record import Request, Requested, Thinking
-from ..session import Asked, Heard
+from ..session import UNSET, Asked, Heard, Settings
 from ..thinking import as_map, effort_thinking
 from ..vocabulary import Field, ToolFormat, WireFormat, text_of
 from . import Cli
@@ -27,6 +27,7 @@ _WITH_VALUES: Final = (
 _NO_SESSION: Final = frozenset(_COMMANDS.split())
 _TAKES: Final = frozenset(_WITH_VALUES.split())
 _EXEC: Final = frozenset({"exec", "e"})
+_PROVIDER, _URL, _EFFORT = "model_provider", "openai_base_url", "model_reasoning_effort"
 
 # What the app server says for an error, and newer lines of exec, too → the machine code that says the same.
 _WORDS: Final = {
@@ -58,19 +59,23 @@ class _Where(NamedTuple):
 _event = msgspec.json.Decoder(_Event)
 
 
-def read_request(arguments: Sequence[str], env: Mapping[str, str]) -> Asked | None:
+def read_request(arguments: Sequence[str], env: Mapping[str, str], settings: Settings = UNSET) -> Asked | None:
     """What ``codex`` is asked for; None for a command that starts no session."""
     command, rest = _command(arguments)
     if command in _NO_SESSION or is_option(arguments, "-V", "--version", "-h", "--help"):
         return None
-    config = _config(arguments)
+    of_line = options_in(arguments)
+    config = {**settings.of_files, **of_line}
     where = _where(arguments, env, config)
-    model = text_of(value_of(arguments, "-m", "--model") or config.get("model"))
+    named = value_of(arguments, "-m", "--model")
+    model = text_of(named or config.get("model"))
     thinking = _thinking(config)
     decided = {name for name, is_said in ((Field.MODEL, model), (Field.THINKING, thinking)) if is_said}
     decided |= {Field.PROVIDER} if where.is_decided else set()
-    # A profile of the configuration, which is not read, may decide them, too.
-    decided |= {Field.MODEL, Field.PROVIDER, Field.THINKING} if _profile(arguments, config) else set()
+    # A profile that cannot be read may decide them, too.
+    profile = profile_in(arguments, config)
+    is_open = profile is not None and (settings is UNSET or not settings.is_whole)
+    decided |= {Field.MODEL, Field.PROVIDER, Field.THINKING} if is_open else set()
     request = Request(WireFormat.CODEX_CLI, "invoke_agent", model, thinking or effort_thinking(None), ToolFormat.NATIVE)
     is_exec = command in _EXEC
     return Asked(
@@ -78,8 +83,9 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str]) -> Asked | No
         where.host,
         where.port,
         where.provider,
-        Requested(where.asked),
+        Requested(where.asked, None if named else profile),
         defaults=frozenset(Field) - decided,
+        pinned=_pinned(settings.of_files.keys() - of_line.keys(), where, is_named=bool(named)),
         is_told=is_exec and is_option(arguments, "--json", "--experimental-json"),
         prompt=is_exec and bool(rest) and not rest[-1].startswith("-") and rest[-2:-1] != ["resume"],
     )
@@ -98,36 +104,18 @@ def _command(arguments: Sequence[str]) -> tuple[str, list[str]]:
     return (words[0] if words else ""), words[1:]
 
 
-def _config(arguments: Sequence[str]) -> dict[str, str]:
-    # What is no TOML is a plain string, as the program takes it.
-    found: dict[str, str] = {}
-    for pair in values_of(arguments, "-c", "--config"):
-        name, equals, text = pair.partition("=")
-        if equals:
-            try:
-                value: object = tomllib.loads(f"value = {text}")["value"]
-            except (tomllib.TOMLDecodeError, RecursionError):
-                value = text.strip().strip("\"'")
-            found.update(_flat(name.strip(), value))
-    return found
-
-
-def _flat(name: str, value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
-        return {name: value} if isinstance(value, str) else {}
-    return {path: text for key, inner in value.items() for path, text in _flat(f"{name}.{key}", inner).items()}
-
-
-def _profile(arguments: Sequence[str], config: Mapping[str, str]) -> str | None:
-    return value_of(arguments, "-p", "--profile") or config.get("profile")
+def _pinned(of_files: Set[str], where: _Where, *, is_named: bool) -> frozenset[Field]:
+    told = {Field.THINKING: _EFFORT, Field.PROVIDER: _PROVIDER if where.asked else _URL}
+    told |= {} if is_named else {Field.MODEL: "model"}
+    return frozenset(name for name, key in told.items() if key in of_files)
 
 
 def _where(arguments: Sequence[str], env: Mapping[str, str], config: Mapping[str, str]) -> _Where:
-    asked = text_of(config.get("model_provider"))
+    asked = text_of(config.get(_PROVIDER))
     if asked is None and is_option(arguments, "--oss"):
         asked = text_of(value_of(arguments, "--local-provider")) or "oss"
     is_own = asked not in (None, "openai")
-    url = config.get(f"model_providers.{asked}.base_url" if is_own else "openai_base_url", "")
+    url = config.get(f"model_providers.{asked}.base_url" if is_own else _URL, "")
     if url:
         return _Where(host_of(url), port_of(url), None, asked, True)
     if is_own:
@@ -140,7 +128,7 @@ def _where(arguments: Sequence[str], env: Mapping[str, str], config: Mapping[str
 
 def _thinking(config: Mapping[str, str]) -> Thinking | None:
     # The program ignores `reasoning_effort`, which some launchers give.
-    effort = config.get("model_reasoning_effort")
+    effort = config.get(_EFFORT)
     return effort_thinking(effort) if effort else None
 
 
@@ -220,5 +208,6 @@ CLIS = (
         "@openai/codex",
         read_request,
         read_event,
+        settings_of,
     ),
 )

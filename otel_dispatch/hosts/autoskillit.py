@@ -134,7 +134,8 @@ async def _in_session(visit: Visit, session: Session | None, wrapped: Call, *arg
 
 
 async def _launched(argv: Any, wrapped: Call, args: tuple[Any, ...], kwargs: Given) -> Any:
-    started = swallow("autoskillit.launch", _launch, argv, kwargs.get("env"))
+    cwd = kwargs.get("cwd", args[1] if len(args) > 1 else None)
+    started = swallow("autoskillit.launch", _launch, argv, kwargs.get("env"), cwd)
     if started is None:
         return await wrapped(*args, **kwargs)
     token = started.enter()
@@ -200,11 +201,11 @@ def _inner(session: Session | None) -> Context:
     return otel.set_value(_SESSION, session, inside)
 
 
-def _launch(argv: Any, env: Mapping[str, str] | None) -> launch.Launch | None:
+def _launch(argv: Any, env: Mapping[str, str] | None, cwd: Any) -> launch.Launch | None:
     session = otel.get_value(_SESSION)
     origins = session.origins(list(argv), env or {}) if isinstance(session, Session) else {}
     with context.provenance(origins):
-        started = launch.begin(argv, env)
+        started = launch.begin(argv, env, cwd)
     if started is not None:
         started.env = swallow("autoskillit.env", _handed_on, started) or started.env
     return started

@@ -19,7 +19,7 @@ from ..pipes import Watch, overhear
 from ..seam import Seam
 
 # The parameters of Popen that matter, and their places among its positional arguments.
-_PLACES: Final = {"args": 0, "bufsize": 1, "executable": 2, "shell": 8, "env": 10}
+_PLACES: Final = {"args": 0, "bufsize": 1, "executable": 2, "shell": 8, "cwd": 9, "env": 10}
 _MISSING: Final = object()
 
 _watched: "WeakKeyDictionary[Any, Watch]" = WeakKeyDictionary()
@@ -123,7 +123,7 @@ def _launch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Launch | None:
         return None
     else:
         argv = [os.fsdecode(executable or first), *map(os.fsdecode, words[1:])]
-    return begin(argv, _given(args, kwargs, "env"))
+    return begin(argv, _given(args, kwargs, "env"), _given(args, kwargs, "cwd"))
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Any:

@@ -154,6 +154,7 @@ def test_under_trio_the_exit_alone_is_told(fake: dict[str, Any], told: Told) -> 
 def real(tmp_path: Path, provider: Provider) -> dict[str, Any]:
     env = {
         "HOME": str(tmp_path),
+        "CLAUDE_CONFIG_DIR": str(tmp_path / ".claude"),
         "ANTHROPIC_BASE_URL": provider.url,
         "ANTHROPIC_API_KEY": "k",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -182,6 +183,46 @@ def test_the_real_one_resolves_an_alias_and_another_model_answers(
     assert attributes["dispatch.requested.model"] == "sonnet"
     assert attributes["gen_ai.response.model"] == "MiniMax-M2"
     assert attributes["dispatch.mismatch"] == "model.served"
+
+
+SETTINGS: list[tuple[str | None, str | None, str]] = [
+    (None, None, "asked"),
+    (".claude", None, "set"),
+    ("work/.claude", None, "set"),
+    (None, "option", "set"),
+    (".claude", "", "asked"),
+]
+
+
+@pytest.mark.parametrize(("folder", "option", "expected"), SETTINGS)
+def test_the_real_one_goes_where_its_settings_send_it_and_its_span_says_so(
+    folder: str | None,
+    option: str | None,
+    expected: str,
+    real: dict[str, Any],
+    told: Told,
+    provider: Provider,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "work").mkdir()
+    with Provider() as other:
+        monkeypatch.setenv("DISPATCH_OTEL_PROVIDERS", f"127.0.0.1:{provider.port}=asked,127.0.0.1:{other.port}=set")
+        told_by = json.dumps({"env": {"ANTHROPIC_BASE_URL": other.url}, "model": "claude-haiku-4-5"})
+        if folder is not None:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / "settings.json").write_text(told_by)
+        options: dict[str, Any] = {"setting_sources": ["user", "project"], "cwd": str(tmp_path / "work"), "model": None}
+        options |= {"setting_sources": []} if option == "" else {"settings": told_by} if option else {}
+        asyncio.run(ask(**real | options))
+        seen = provider.seen if expected == "asked" else other.seen
+        (model,) = {one.json["model"] for one in seen if one.path.startswith("/v1/messages")}
+    attributes = facts(told)
+    assert (attributes["dispatch.provider"], attributes["dispatch.model"]) == (expected, model)
+    assert (model == "claude-haiku-4-5") == (expected == "set")
+    is_of_file = folder is not None and expected == "set"
+    assert (attributes["dispatch.provenance.provider"] == "operator_pin") == is_of_file
+    assert attributes["dispatch.inherited"] is False
 
 
 LIMITS = [

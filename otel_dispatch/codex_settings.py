@@ -1,0 +1,92 @@
+"""Codex's configuration: its own file, a profile's, and those of a project that is trusted, as 0.169.0 layers them."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from .options import value_of, values_of
+from .program_files import home_in, text_in
+from .session import Settings
+
+_FILE: Final = "config.toml"
+# A project may choose a model, but not where it is asked.
+_OF_PROJECTS: Final = frozenset({"model", "model_reasoning_effort"})
+
+
+def settings_of(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> Settings:
+    """What configuration says, each value by its dotted path, where the program is started in *cwd*."""
+    home = home_in(env, "CODEX_HOME", ".codex")
+    whole = _read(home / _FILE) if home is not None else None
+    told = flat(whole or {})
+    name = profile_in(arguments, told)
+    profile = None if name is None or home is None else _profile(whole or {}, home, name)
+    told.update(profile or {})
+    there = Path(cwd, value_of(arguments, "-C", "--cd") or "")
+    for path in _trusted(whole or {}, there):
+        of_project = flat(_read(path / ".codex" / _FILE) or {})
+        told.update({name: value for name, value in of_project.items() if name in _OF_PROJECTS})
+    return Settings(told, is_whole=name is None or profile is not None)
+
+
+def profile_in(arguments: Sequence[str], told: Mapping[str, str]) -> str | None:
+    """The profile that is asked for: by *arguments*, else by what the configuration *told*."""
+    return value_of(arguments, "-p", "--profile") or options_in(arguments).get("profile") or told.get("profile")
+
+
+def options_in(arguments: Sequence[str]) -> dict[str, str]:
+    """What the options ``-c path=value`` say; what is no TOML is a plain string, as the program takes it."""
+    found: dict[str, str] = {}
+    for pair in values_of(arguments, "-c", "--config"):
+        name, equals, text = pair.partition("=")
+        if equals:
+            value: object = (_decoded(f"value = {text}") or {"value": text.strip().strip("\"'")}).get("value")
+            found.update(flat({name.strip(): value}))
+    return found
+
+
+def flat(told: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    """The strings in *told*, by their dotted paths."""
+    found: dict[str, str] = {}
+    for name, value in told.items():
+        if isinstance(value, dict):
+            found.update(flat(value, f"{path}{name}."))
+        elif isinstance(value, str):
+            found[f"{path}{name}"] = value
+    return found
+
+
+def _profile(whole: Mapping[str, Any], home: Path, name: str) -> dict[str, str] | None:
+    # Versions before have a section for it, today's a file.
+    sections = whole.get("profiles")
+    section = sections.get(name) if isinstance(sections, dict) else None
+    told = section if isinstance(section, dict) else _read(home / f"{name}.{_FILE}")
+    return None if told is None else flat(told)
+
+
+def _trusted(whole: Mapping[str, Any], there: Path) -> list[Path]:
+    # From the root of the repository down; a root that is trusted stands for all in it.
+    projects = whole.get("projects")
+    marked = flat(projects if isinstance(projects, dict) else {})
+    if not marked:
+        return []
+    try:
+        there = there.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return []
+    root = next((path for path in (there, *there.parents) if (path / ".git").exists()), there)
+    inside = [path for path in (*reversed(there.parents), there) if path == root or root in path.parents]
+    is_whole = marked.get(f"{root}.trust_level") == "trusted"
+    return [path for path in inside if is_whole or marked.get(f"{path}.trust_level") == "trusted"]
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    text = text_in(path)
+    return None if text is None else _decoded(text)
+
+
+def _decoded(text: str) -> Mapping[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
