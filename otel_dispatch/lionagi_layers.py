@@ -1,4 +1,4 @@
-"""lionagi's layers, read: what was asked for, which of them decided; and what its words and errors say of an end."""
+"""lionagi's layers, read: what was asked for, and which of them decided."""
 
 import os
 import sys
@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from .outcome import failure, outcome_of_exception
-from .record import Outcome, Requested
-from .vocabulary import Field, Origin, OutcomeClass, OutcomeKind, text_of
+from .record import Requested
+from .vocabulary import Field, Origin, text_of
 
 Given = Mapping[str, Any]
 
@@ -21,8 +20,10 @@ _PIN, _CATALOG, _INPUT, _INHERITED = (
 # Who starts `li` with these wrote its command line, too: what looks typed is what a pipeline gave.
 _STARTED_BY_PIPELINE: Final = ("LIONAGI_MCP_JOB_RUN_ID", "LIONAGI_INVOCATION_ID")
 _ORCHESTRATOR: Final = "orchestrator"
-# The settings of a model in which an effort travels; what is in none of them is not sent.
-_EFFORTS: Final = ("effort", "reasoning_effort", "reasoning", "thinking")
+_CODEX: Final = ("codex", "openai-codex")
+# The settings in which an effort travels, of an API and of an agent program; what is in none of them is not sent.
+# lionagi hands `reasoning_effort` to codex under a name that codex does not know.
+_EFFORTS: Final = {False: ("effort", "reasoning_effort", "reasoning", "thinking"), True: ("effort", "thinking")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,67 +180,26 @@ def requested_of(spec: str | None, is_cli: bool) -> Requested:
 
 def declared_of(chosen: Chosen, model: Any) -> dict[Field, Origin]:
     """The origins to declare for a call of *model*; of an effort only where it is sent."""
-    found = {Field.MODEL: chosen.model}
+    config = model.endpoint.config
+    settings = config.kwargs if isinstance(config.kwargs, Mapping) else {}
+    by_profile = _INHERITED if chosen.model is _INHERITED else _CATALOG
+    found = {Field.MODEL: by_profile if _is_codex_profile(chosen.spec, config, settings) else chosen.model}
     if not model.is_cli:
         # Where an agent program goes is decided by its environment, which nobody named by naming the program.
         found[Field.PROVIDER] = chosen.provider
-    if _sends_effort(model.endpoint.config.kwargs):
+    if _has_override(settings):
+        found[Field.THINKING] = by_profile
+    elif any(settings.get(name) is not None for name in _EFFORTS[bool(model.is_cli)]):
         found[Field.THINKING] = chosen.effort
     return {name: origin for name, origin in found.items() if origin is not None}
 
 
-def _sends_effort(settings: Any) -> bool:
-    given = settings if isinstance(settings, Mapping) else {}
-    overrides = given.get("config_overrides")
-    is_override = isinstance(overrides, Mapping) and overrides.get("model_reasoning_effort") is not None
-    return is_override or any(given.get(name) is not None for name in _EFFORTS)
+def _is_codex_profile(spec: str | None, config: Any, settings: Given) -> bool:
+    # lionagi puts what a profile of codex's own configuration says where that profile was named.
+    named, model = (spec or "").partition("/")[2], str(settings.get("model") or "")
+    return str(config.provider) in _CODEX and bool(named and model) and not named.startswith(model)
 
 
-REFUSED: Final = Outcome(OutcomeKind.REFUSED)
-# A run tells its end by a word, an engine's by the exit code of the command line. That it failed says not why.
-_ENDS: Final = (
-    (failure(OutcomeClass.TIMEOUT), ("timed_out", 124)),
-    (failure(OutcomeClass.CANCELLED), ("aborted", 130, "cancelled", 143)),
-)
-_FAILED: Final = ("failed", 1)
-_OUTCOMES: Final[dict[Any, Outcome]] = {word: found for found, words in _ENDS for word in words}
-_DEEPEST_CAUSE: Final = 16
-_WORD_AT: Final = {"agent": 3, "flow": 1, "play": 1, "fanout": 1}
-_REFUSALS: Final = frozenset(
-    {
-        "AgentProfileNotFoundError",
-        "CircuitBreakerOpenError",
-        "ConfigurationError",
-        "ContextFromError",
-        "InputTokenCapError",
-        "McpConfigError",
-        "NestedAgentRefusedError",
-        "SubagentAdmissionRefusedError",
-    }
-)
-
-
-def outcome_of_result(command: str, result: Any, latest: Outcome | None) -> Outcome | None:
-    """What a run's result says of its end: of one that failed, what its *latest* call came to; None if nothing."""
-    if isinstance(result, tuple):
-        index = _WORD_AT.get(command, 0)
-        result = result[index] if index < len(result) else None
-    if not isinstance(result, str | int) or isinstance(result, bool):
-        return None
-    return latest if result in _FAILED else _OUTCOMES.get(result)
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Whether *error*, or what it was raised from, refuses before anything is sent."""
-    cause: BaseException | None = error
-    # Some versions raise an error from itself.
-    for _ in range(_DEEPEST_CAUSE):
-        if cause is None or type(cause).__name__ in _REFUSALS:
-            break
-        cause = cause.__cause__
-    return type(cause).__name__ in _REFUSALS
-
-
-def says_nothing(error: BaseException) -> bool:
-    """Whether the type of *error* tells no class of failure."""
-    return outcome_of_exception(error).cls is OutcomeClass.UNKNOWN
+def _has_override(settings: Given) -> bool:
+    overrides = settings.get("config_overrides")
+    return isinstance(overrides, Mapping) and overrides.get("model_reasoning_effort") is not None

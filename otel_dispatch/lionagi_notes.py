@@ -47,7 +47,7 @@ class About:
     profile: str | None = None
     definition: Definition | None = None
     is_orchestrator: bool = False
-    is_heir: bool = False
+    inherited: weakref.ref[Any] | None = None
     is_synthesis: bool = False
     parses_with_chat: bool = False
 
@@ -106,7 +106,9 @@ def chosen_for(model: Any, where: Place) -> Chosen | None:
     known = branches.get(branch)
     if branch is None or known is None or model is not branch.chat_model:
         return chosen
-    fell = known.is_heir or known.is_synthesis or where.is_synthesis or (where.is_parsing and known.parses_with_chat)
+    # A branch may be given another model later on.
+    is_heir = known.inherited is not None and known.inherited() is model
+    fell = is_heir or known.is_synthesis or where.is_synthesis or (where.is_parsing and known.parses_with_chat)
     return (chosen or Chosen()).inherited() if fell else chosen
 
 
@@ -175,7 +177,7 @@ def note_clone(branch: Any, _: Given, clone: Any) -> None:
     if chosen is not None and models.get(clone.chat_model) is not chosen:
         models.put(clone.chat_model, chosen)
     known = about(branch)
-    branches.put(clone, replace(known, is_heir=True, is_orchestrator=False))
+    branches.put(clone, replace(known, inherited=weakref.ref(clone.chat_model), is_orchestrator=False))
 
 
 def note_model(model: Any, given: Given, _: Any) -> None:

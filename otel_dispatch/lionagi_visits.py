@@ -14,16 +14,8 @@ from . import context
 from .drive import along
 from .entry import Run
 from .guard import guarded, swallow
-from .lionagi_layers import (
-    REFUSED,
-    Chosen,
-    Command,
-    declared_of,
-    is_refusal,
-    outcome_of_result,
-    requested_of,
-    says_nothing,
-)
+from .lionagi_ends import REFUSED, is_refusal, outcome_of_result, says_nothing
+from .lionagi_layers import Chosen, Command, declared_of, requested_of
 from .lionagi_notes import Beside, Place, chosen_for, described, place, run_id, spec_of
 from .outcome import ABANDONED, outcome_of_exception
 from .record import Outcome, Requested

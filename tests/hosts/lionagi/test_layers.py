@@ -11,13 +11,10 @@ from otel_dispatch.lionagi_layers import (
     Chosen,
     Command,
     Definition,
-    declared_of,
     default_chosen,
-    requested_of,
     stage_chosen,
     worker_chosen,
 )
-from otel_dispatch.record import Requested
 
 REVIEWER = Definition("agents/reviewer.md", "0123456789abcdef", "claude/haiku", "low")
 MODELLESS = Definition("agents/reviewer.md", "0123456789abcdef", None, None)
@@ -150,6 +147,7 @@ WORKERS: dict[str, tuple[Callable[[], Any], Any]] = {
         lambda: worker("c/d", run={"workers_str": "c/d", "resume_checkpoint": {}}, override="c/d"),
         ("c/d", INPUT, None),
     ),
+    "a playbook's pool": (lambda: worker("codex/gpt-5.4", **POOL), ("codex/gpt-5.4", INPUT, None)),
     "profile": (lambda: worker("claude/haiku", profile=REVIEWER), ("claude/haiku", CATALOG, CATALOG)),
     "packaged pack": (lambda: worker("claude/sonnet", pack=SONNET), ("claude/sonnet", CATALOG, CATALOG)),
     "pack of the command line": (
@@ -224,35 +222,3 @@ def test_lionagis_settings_are_a_default_or_a_pin(monkeypatch: pytest.MonkeyPatc
     assert (default_chosen().provider, default_chosen().model) == (CATALOG, CATALOG)
     monkeypatch.setenv("LIONAGI_CHAT_PROVIDER", "openai")
     assert (default_chosen().provider, default_chosen().model) == (PIN, CATALOG)
-
-
-REQUESTED = [
-    ("claude/opus-high", True, Requested(None, "opus-high")),
-    ("openai/gpt-4.1", False, Requested("openai", "gpt-4.1")),
-    ("claude", True, Requested(None, "claude")),
-    ("gpt-4.1", False, Requested(None, "gpt-4.1")),
-    (None, False, Requested()),
-]
-
-
-@pytest.mark.parametrize(("spec", "is_cli", "expected"), REQUESTED)
-def test_what_is_asked_for(spec: str | None, is_cli: bool, expected: Requested) -> None:
-    assert requested_of(spec, is_cli) == expected
-
-
-def model(is_cli: bool, **settings: Any) -> Any:
-    return SimpleNamespace(is_cli=is_cli, endpoint=SimpleNamespace(config=SimpleNamespace(kwargs=settings)))
-
-
-DECLARED = [
-    (model(True, effort="low"), {"model": PIN, "thinking": PIN}),
-    (model(True, config_overrides={"model_reasoning_effort": "high"}), {"model": PIN, "thinking": PIN}),
-    (model(True, effort=None), {"model": PIN}),
-    (model(False), {"model": PIN, "provider": PIN}),
-]
-
-
-@pytest.mark.parametrize(("asked", "expected"), DECLARED)
-def test_an_effort_is_declared_where_it_is_sent_and_a_provider_where_it_was_named(asked: Any, expected: Any) -> None:
-    chosen = Command("agent", {"model_str": "openai/gpt-4.1", "effort": "low"}).chosen()
-    assert declared_of(chosen, asked) == expected

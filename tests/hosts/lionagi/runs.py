@@ -12,12 +12,13 @@ from typing import Any, Self
 from tests.sinks import HttpSink, SinkSpan
 
 HERE = Path(__file__).parent
-FAKES = {"claude": HERE / "lionagi_claude.py", "codex": HERE.parent / "fakes" / "codex.py"}
+FAKES = {"claude": HERE / "claude.py", "codex": HERE.parents[1] / "fakes" / "codex.py"}
 PLAN = {
     "reason": {"title": "t", "content": "c", "confidence_score": 1.0},
     "assignments": [{"task": "look", "assignee": "researcher"}, {"task": "read", "assignee": "reviewer"}],
 }
 PROFILE = "---\nmodel: claude/haiku\neffort: low\n---\nYou review.\n"
+CODEX_PROFILE = 'model = "gpt-5.6-sol"\nmodel_reasoning_effort = "high"\n'
 PLAYBOOK = (
     'name: triage\ndescription: d\nmodel: claude/opus\neffort: high\nprompt: "Do {input}"\nwith_synthesis: true\n'
 )
@@ -43,6 +44,9 @@ for argv, env in json.loads(sys.argv[1]):
 """
 
 
+Started = subprocess.Popen[str]
+
+
 @dataclass
 class Home:
     """A home with the fakes on its path, an agent profile and a playbook."""
@@ -61,6 +65,7 @@ class Home:
             "python/sitecustomize.py": TOKENIZER,
             "work/.lionagi/agents/reviewer.md": PROFILE,
             "home/.lionagi/playbooks/triage.playbook.yaml": PLAYBOOK,
+            "home/.codex/deep.config.toml": CODEX_PROFILE,
         }
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +81,11 @@ class Home:
     def dump(self) -> Path:
         """Where the fakes write how they were started."""
         return self.root / "dump.jsonl"
+
+    @property
+    def records(self) -> Path:
+        """Where what was switched on writes its records."""
+        return self.root / "records.jsonl"
 
     def at_start(self, code: str) -> None:
         """Have every Python of this home run *code* as it starts."""
@@ -94,12 +104,23 @@ class Home:
         }
         if sink is not None:
             env |= {"DISPATCH_OTEL": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}
-            env |= {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+            env |= {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "DISPATCH_OTEL_RECORD_FILE": str(self.records)}
         return env | more
 
     def li(self, sink: HttpSink | None, *argv: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run the console script."""
         return self._run([str(Path(sys.executable).parent / "li"), *argv], self.env(sink, **more))
+
+    def program(self, sink: HttpSink | None, code: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a program that uses lionagi."""
+        return self._run([sys.executable, "-c", code], self.env(sink, **more))
+
+    def start(self, sink: HttpSink | None, *argv: str, stdout: int = subprocess.DEVNULL, **more: str) -> Started:
+        """Start the console script, and leave it running."""
+        command, env = [str(Path(sys.executable).parent / "li"), *argv], self.env(sink, **more)
+        return subprocess.Popen(
+            command, cwd=self.root / "work", env=env, stdout=stdout, stderr=subprocess.PIPE, text=True
+        )
 
     def batch(self, sink: HttpSink, runs: list[tuple[list[str], dict[str, str]]]) -> list[list[SinkSpan]]:
         """Run many commands in one process; give the spans of each, its root first."""
@@ -132,3 +153,14 @@ def tree(spans: list[SinkSpan]) -> Any:
         return [(span.name, below(span)) for span in spans if span.parent_id == parent.span_id]
 
     return roots[0].name, below(roots[0])
+
+
+def of(spans: list[SinkSpan], role: str) -> dict[str, Any]:
+    """The attributes of the one step of *role*."""
+    (found,) = (span.attributes for span in spans if span.attributes.get("lionagi.role") == role)
+    return found
+
+
+def origins(attributes: dict[str, Any]) -> tuple[str, str]:
+    """Where the model and the thinking config came from."""
+    return attributes["dispatch.provenance.model"], attributes["dispatch.provenance.thinking"]
