@@ -97,6 +97,8 @@ def set_up() -> Providers:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    from . import sampler
+
     with overlay():
         target = _target()
         loaders = {signal: list(_loaders(signal)) for signal in _OTLP}
@@ -105,7 +107,7 @@ def set_up() -> Providers:
     with overlay():
         made = {signal: [swallow(signal, make) for make in found if make] for signal, found in makers.items()}
         resource = _resource()
-        tracing = TracerProvider(resource=resource, shutdown_on_exit=False)
+        tracing = TracerProvider(sampler.asked_for(), resource, shutdown_on_exit=False)
         for exporter in filter(None, made["traces"]):
             tracing.add_span_processor(BatchSpanProcessor(exporter))
         readers = [
