@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -16,6 +20,9 @@ OLDEST_UV = (0, 8)
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / ".synced"
+
+JAEGERS = ("DISPATCH_JAEGER_URL", "DISPATCH_JAEGER_BIN", "DISPATCH_JAEGER_BUILD")
+SECONDS_FOR_JAEGER = 600
 
 USAGE = """\
 usage: python3 dev.py COMMAND
@@ -26,7 +33,7 @@ usage: python3 dev.py COMMAND
   matrix [rows]  the tests against other versions and beside other instrumentations
   bench [args]   what an instrumented call costs
 
-Each sets up .venv first.
+Each sets up .venv first. Where Go is installed, all the tests and check build a real Jaeger beside them, once.
 """
 
 MODULES = {
@@ -61,7 +68,8 @@ def main(arguments: list[str]) -> int:
             return code
         if command == "check":
             return check()
-        return run([program("python"), "-m", *MODULES[command], *rest])
+        with jaeger_beside() if (command, rest) == ("test", []) else contextlib.nullcontext({}) as told:
+            return run([program("python"), "-m", *MODULES[command], *rest], told)
     except KeyboardInterrupt:
         return 130
 
@@ -75,11 +83,52 @@ def version_complaint(version: tuple[int, ...]) -> str | None:
 
 def check() -> int:
     """Run every check, whatever the ones before it said, and return 1 if any failed."""
-    failed = [name for name, (tool, *rest) in CHECKS.items() if run([program(tool), *rest])]
+    with jaeger_beside() as told:
+        failed = [name for name, (tool, *rest) in CHECKS.items() if run([program(tool), *rest], told)]
     # When only the tests failed, their own summary says so and stays the last thing on the screen.
     if failed and failed != ["pytest"]:
         fail("failed: " + ", ".join(failed))
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def jaeger_beside() -> Iterator[dict[str, str]]:
+    """Have a real Jaeger built while the checks run, unless there is one; yield the variables that tell the tests."""
+    if os.name == "nt" or shutil.which("jaeger") or any(name in os.environ for name in JAEGERS):
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="jaeger-build-") as folder:
+        until = time.time() + SECONDS_FOR_JAEGER
+        told = {"DISPATCH_JAEGER_BUILD": folder, "DISPATCH_JAEGER_UNTIL": str(until)}
+        builder = started([program("python"), "-m", "tests.backends.install"], told, Path(folder) / "log")
+        try:
+            yield told if builder else {}
+        finally:
+            # What Go has compiled by then stays in its cache, and the next run goes on from there.
+            if builder:
+                stop(builder)
+
+
+def started(command: list[str], variables: dict[str, str], log: Path) -> subprocess.Popen[bytes] | None:
+    """Echo a command to stderr and start it in a process group of its own; return None if it cannot be."""
+    print("+", *command, "&", file=sys.stderr, flush=True)
+    environment = {**os.environ, **variables}
+    with contextlib.suppress(OSError), open(log, "wb") as output:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    return None
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those it has started, by force if they do not go."""
+    if process.poll() is not None:
+        return
+    for number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, None)):
+        with contextlib.suppress(subprocess.TimeoutExpired, ProcessLookupError):
+            os.killpg(process.pid, number)
+            process.wait(seconds)
+            return
 
 
 def set_up() -> int:
@@ -142,10 +191,10 @@ def program(name: str, windows: bool = os.name == "nt") -> str:
     return str(VENV / "Scripts" / f"{name}.exe" if windows else VENV / "bin" / name)
 
 
-def run(command: list[str]) -> int:
+def run(command: list[str], variables: dict[str, str] | None = None) -> int:
     """Echo a command to stderr, run it at the repository root and return its exit code."""
     print("+", *command, file=sys.stderr, flush=True)
-    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(VENV)}
+    environment = {**os.environ, **(variables or {}), "UV_PROJECT_ENVIRONMENT": str(VENV)}
     environment.pop("VIRTUAL_ENV", None)
     try:
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

@@ -6,6 +6,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +29,7 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / ".synced")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    monkeypatch.setenv("DISPATCH_JAEGER_BUILD", "0")
     (tmp_path / "startup").mkdir()
     for name in ("pyproject.toml", "uv.lock", "startup/a.pth"):
         (tmp_path / name).touch()
@@ -188,6 +191,100 @@ def test_check_goes_on_after_a_failure_and_names_what_failed(
     assert dev.check() == 1
     assert len(commands.lines) == 5
     assert capsys.readouterr().err.endswith("dev.py: failed: ruff check, mypy\n")
+
+
+needs_process_groups = pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups, and builds no Jaeger")
+
+
+@pytest.fixture
+def builder(dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a Jaeger wanted, and a venv whose Python notes what it was started with and then takes its time."""
+    monkeypatch.delenv("DISPATCH_JAEGER_BUILD")
+    notes = tmp_path / "notes"
+    python = Path(dev.program("python"))
+    python.write_text(
+        f"#!{sys.executable} -IS\nimport os, subprocess, sys, time\n"
+        f"child = subprocess.Popen(['/bin/sleep', '60'])\n"
+        f"with open({str(notes) + '.part'!r}, 'w') as file:\n"
+        "    print(os.getpid(), child.pid, os.environ['DISPATCH_JAEGER_BUILD'], *sys.argv[1:], file=file)\n"
+        f"os.rename({str(notes) + '.part'!r}, {str(notes)!r})\n"
+        "child.wait()\n"
+    )
+    python.chmod(0o755)
+    return notes
+
+
+@needs_process_groups
+def test_a_jaeger_is_built_beside_the_tests_and_no_longer_than_they_take(
+    dev: ModuleType, commands: Commands, builder: Path
+) -> None:
+    with dev.jaeger_beside() as told:
+        eventually(builder.exists)
+        dev.run(["pytest"], told)
+        pid, child, folder, *arguments = builder.read_text().split()
+        assert Path(folder).is_dir()
+    assert arguments == ["-m", "tests.backends.install"]
+    assert commands.environments[-1]["DISPATCH_JAEGER_BUILD"] == folder
+    assert float(commands.environments[-1]["DISPATCH_JAEGER_UNTIL"]) > time.time()
+    eventually(lambda: is_gone(int(pid)) and is_gone(int(child)))
+    assert not Path(folder).exists()
+
+
+@needs_process_groups
+@pytest.mark.parametrize("arguments", [["check"], ["test"]])
+def test_all_the_tests_are_told_of_the_build(
+    dev: ModuleType, commands: Commands, builder: Path, arguments: list[str]
+) -> None:
+    assert dev.main(arguments) == 0
+    assert commands.lines[-1].endswith("-m pytest -n auto")
+    assert "DISPATCH_JAEGER_UNTIL" in commands.environments[-1]
+
+
+@needs_process_groups
+def test_some_of_the_tests_are_not_worth_a_build(dev: ModuleType, commands: Commands, builder: Path) -> None:
+    assert dev.main(["test", "-k", "name"]) == 0
+    assert "DISPATCH_JAEGER_UNTIL" not in commands.environments[-1]
+    assert not builder.exists()
+
+
+@needs_process_groups
+@pytest.mark.parametrize("variable", ["DISPATCH_JAEGER_URL", "DISPATCH_JAEGER_BIN", "DISPATCH_JAEGER_BUILD", "PATH"])
+def test_where_a_jaeger_is_named_none_is_built(
+    dev: ModuleType, builder: Path, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jaeger = tmp_path / "jaeger"
+    jaeger.touch()
+    jaeger.chmod(0o755)
+    monkeypatch.setenv(variable, str(tmp_path))
+    with dev.jaeger_beside() as told:
+        assert told == {}
+    assert not builder.exists()
+
+
+@needs_process_groups
+def test_a_build_that_cannot_be_started_stops_nothing(dev: ModuleType, commands: Commands, builder: Path) -> None:
+    Path(dev.program("python")).unlink()
+    with dev.jaeger_beside() as told:
+        assert told == {}
+
+
+def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so, and fail after some seconds."""
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a process has ended; one that nobody has collected yet has."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except ProcessLookupError:
+        return True
+    except FileNotFoundError:
+        return Path("/proc/self").exists()
 
 
 def test_windows_keeps_its_programs_elsewhere(dev: ModuleType) -> None:
