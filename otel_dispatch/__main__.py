@@ -1,4 +1,4 @@
-"""The command line: ``otel-dispatch demo``, ``runs``, ``import-harn``, ``hash`` and ``doctor``."""
+"""The command line: ``otel-dispatch COMMAND``, each command a file of the folder ``command``."""
 
 import argparse
 import io
@@ -14,7 +14,10 @@ from .version import __version__
 
 _COMMANDS = {
     "demo": "run a small agent host against a local provider, and see what is recorded",
-    "runs": "show the runs that a record file holds",
+    "audit": "tell what was inherited or failed, for a CI job: by entry, field, provider and model",
+    "runs": "show the runs that a record file, a Jaeger or a Tempo holds",
+    "show": "show one run as a tree of its steps",
+    "explain": "tell what a call would dispatch, without sending it",
     "import-harn": "tell the model calls of harn's transcripts as spans or records",
     "hash": "print the hash of an agent's definition file",
     "doctor": "tell what is observed in this environment, and whether spans arrive",

@@ -64,6 +64,14 @@ def pins() -> Pins:
     return _pins(listed, tuple((name, os.environ.get(name, "")) for name in map(names.__getitem__, present)))
 
 
+def pins_by_variable() -> dict[str, Pins]:
+    """What each variable of the environment pins by itself, by the variable's name."""
+    listed = _listed(held(_PINS))
+    names = sorted(set(_wanted(listed).values()))
+    found = {name: _pins(listed, ((name, held(name)),)) for name in names}
+    return {name: pinned for name, pinned in found.items() if pinned != _NO_PINS}
+
+
 def is_listed(name: str) -> bool:
     """Whether the user lists the variable *name* as a pin."""
     return name in _listed(held(_PINS))

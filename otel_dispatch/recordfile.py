@@ -11,6 +11,8 @@ import msgspec
 from .guard import warn
 
 VARIABLE = "DISPATCH_OTEL_RECORD_FILE"
+TYPE = "resolved_dispatch"
+"""The type that a line of ours has, as harn's does."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 # O_NONBLOCK: a named pipe that nobody reads must not stop the host. 0600: a route is nobody else's business.
@@ -61,18 +63,22 @@ def read(path: str | Path) -> Iterator[dict[str, Any]]:
 
     Raises `UnreadableError` where there is no such file or it cannot be read.
     """
+    return (record for line in lines(path) if (record := record_in(line)) is not None)
+
+
+def lines(path: str | Path) -> Iterator[bytes]:
+    """The lines of the file at *path*, whatever they are; raises `UnreadableError` where it cannot be read."""
     try:
         with Path(path).open("rb") as file:
-            for line in file:
-                if (record := _record(line)) is not None:
-                    yield record
+            yield from file
     except (OSError, ValueError) as error:
         raise UnreadableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def record_in(line: bytes) -> dict[str, Any] | None:
+    """The record that *line* is, or None where it is none."""
     try:
         record = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    return record if isinstance(record, dict) and record.get("type") == "resolved_dispatch" else None
+    return record if isinstance(record, dict) and record.get("type") == TYPE else None

@@ -98,7 +98,7 @@ def destination(environ: Mapping[str, str] | None = None) -> Destination:
             protocol,
             asked,
             url.strip(),
-            _headers(_otlp(env, "HEADERS") or ""),
+            headers_in(_otlp(env, "HEADERS") or ""),
             _otlp(env, "CERTIFICATE"),
         )
 
@@ -167,6 +167,7 @@ def _otlp(env: Mapping[str, str], name: str) -> str | None:
     return env.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or env.get(f"OTEL_EXPORTER_OTLP_{name}")
 
 
-def _headers(text: str) -> dict[str, str]:
+def headers_in(text: str) -> dict[str, str]:
+    """The headers that *text* holds, as OpenTelemetry's variables write them: ``name=value,other=value``."""
     pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
     return {unquote(name.strip()): unquote(value.strip()) for name, _, value in pairs}

@@ -83,9 +83,9 @@ def run_of(record: Record) -> Run:
         wire_format=text_of(record.get("wire_format")),
         outcome=text_of(record.get("outcome_kind")) or text_of(outcome.get("kind")),
         outcome_class=text_of(outcome.get("class")),
-        started=_seconds(record.get("started")),
-        ended=_seconds(record.get("timestamp")),
-        duration_s=_seconds(record.get("duration_s")),
+        started=seconds_of(record.get("started")),
+        ended=seconds_of(record.get("timestamp")),
+        duration_s=seconds_of(record.get("duration_s")),
         calls=count_of(rollup.get("calls")),
         inherited_calls=count_of(rollup.get("inherited_calls")),
         inherited_fields=_inherited(record),
@@ -133,7 +133,8 @@ def _words(value: object) -> tuple[str, ...]:
     return tuple(text for word in words if (text := text_of(word)) is not None)
 
 
-def _seconds(value: object) -> float | None:
+def seconds_of(value: object) -> float | None:
+    """*value* as Unix seconds or a duration, or None where it is none."""
     try:
         seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1.0
     except (ValueError, OverflowError):

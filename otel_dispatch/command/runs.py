@@ -1,4 +1,4 @@
-"""Show the runs of entry points that a record file holds, newest last; its model calls where it holds no run."""
+"""Show the runs of entry points that a record file, a Jaeger or a Tempo holds, newest last; else its model calls."""
 
 import json
 import sys
@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from .. import recordfile
 from ..vocabulary import FAILED, OutcomeKind
-from . import DONE
+from . import DONE, since
+from .asking import VARIABLE, shown
 from .run import Run, compared, run_of
+from .source import records
 from .table import Cell, show
 
 _TITLES: Final = (
@@ -37,9 +38,11 @@ class Sum:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare what ``runs`` takes."""
-    parser.add_argument("source", metavar="SOURCE", help="the record file (DISPATCH_OTEL_RECORD_FILE)")
+    told = f"a record file, or the URL of a Jaeger or a Tempo, asked with the headers in {VARIABLE}"
+    parser.add_argument("source", metavar="SOURCE", help=told)
+    parser.add_argument("--since", type=since.moment, metavar="WHEN", help=f"only what ended since then: {since.FORMS}")
     parser.add_argument("--json", action="store_true", help="print a JSON array")
-    parser.add_argument("--limit", type=_limit, metavar="N", help="show the newest N only")
+    parser.add_argument("--limit", type=limit, metavar="N", help="show the newest N only")
     parser.add_argument("--inherited", action="store_true", help="only where a field was inherited")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--calls", action="store_true", help="show the single model calls")
@@ -50,29 +53,30 @@ def run(arguments: Namespace) -> int:
     """Print the runs, the calls, or how the calls ended."""
     if arguments.outcomes:
         return _print_sums(arguments)
-    found = calls_in(arguments.source) if arguments.calls else iter(runs_in(arguments.source))
+    read = calls_in if arguments.calls else runs_in
+    found = read(arguments.source, arguments.since)
     wanted = (each for each in found if inheritance(each) or not arguments.inherited)
-    shown = [compared(each) for each in deque(wanted, arguments.limit)]
+    told = [compared(each) for each in deque(wanted, arguments.limit)]
     if arguments.json:
-        print(json.dumps([each.as_json() for each in shown], indent=2))
-    elif not shown:
+        print(json.dumps([each.as_json() for each in told], indent=2))
+    elif not told:
         _say_nothing(arguments)
     else:
-        print_runs(shown)
-        if not arguments.calls and not shown[0].is_entry:
+        print_runs(told)
+        if not arguments.calls and not told[0].is_entry:
             print("No entry point ran here: these are single model calls.", file=sys.stderr)
     return DONE
 
 
-def runs_in(source: str) -> list[Run]:
-    """The runs of entry points in the file *source*, or its calls where there are none, oldest first."""
-    everything = [run_of(record) for record in recordfile.read(source)]
+def runs_in(source: str, start: float | None = None) -> list[Run]:
+    """The runs of entry points in *source*, or its calls where there are none, oldest first."""
+    everything = [run_of(record) for record in records(source, since=start)]
     return [each for each in everything if each.is_entry] or everything
 
 
-def calls_in(source: str) -> Iterator[Run]:
-    """The model calls and launches in the file *source*, oldest first."""
-    return (each for each in map(run_of, recordfile.read(source)) if not each.is_entry)
+def calls_in(source: str, start: float | None = None) -> Iterator[Run]:
+    """The model calls and launches in *source*, oldest first."""
+    return (each for each in map(run_of, records(source, since=start)) if not each.is_entry)
 
 
 def sums_of(calls: Iterator[Run]) -> list[Sum]:
@@ -114,7 +118,9 @@ def inheritance(each: Run) -> str:
 
 
 def _print_sums(arguments: Namespace) -> int:
-    calls = (each for each in calls_in(arguments.source) if each.inherited_fields or not arguments.inherited)
+    calls = (
+        each for each in calls_in(arguments.source, arguments.since) if each.inherited_fields or not arguments.inherited
+    )
     sums = sums_of(calls)[-(arguments.limit or 0) :]
     if arguments.json:
         print(json.dumps([asdict(each) for each in sums], indent=2))
@@ -128,7 +134,7 @@ def _print_sums(arguments: Namespace) -> int:
 def _say_nothing(arguments: Namespace) -> None:
     what = "calls" if arguments.calls or arguments.outcomes else "runs"
     which = f"{what} that inherited anything" if arguments.inherited else what
-    print(f"No {which} in {arguments.source} yet.")
+    print(f"No {which} in {shown(arguments.source)} yet.")
 
 
 def _row(each: Run) -> list[Cell]:
@@ -142,10 +148,14 @@ def _row(each: Run) -> list[Cell]:
         Cell(each.status, _style(each.outcome)),
         Cell(duration(each.duration_s)),
         Cell(inherited, "bold yellow"),
-        # A run's is its calls'; they tell which of them.
-        Cell("" if each.is_entry else ", ".join(each.mismatch), "yellow"),
+        Cell(", ".join(_mismatch(each)), "yellow"),
         Cell(_CHANGED if each.definition_changed else "", "yellow"),
     ]
+
+
+def _mismatch(each: Run) -> list[str]:
+    # Who served may be told wrongly by the run's own host; the rest is only ever a call's, which tells it itself.
+    return [word for word in each.mismatch if not each.is_entry or word.startswith("provider.")]
 
 
 def _sum_row(each: Sum) -> list[Cell]:
@@ -168,7 +178,8 @@ def _several(values: Sequence[str], what: str) -> str:
     return f"{len(values)} {what}" if len(values) > 1 else "".join(values)
 
 
-def _limit(word: str) -> int:
+def limit(word: str) -> int:
+    """The number above 0 that *word* is; raises `ArgumentTypeError` where it is none."""
     if not word.isdecimal() or int(word) == 0:
         raise ArgumentTypeError(f"{word!r} is not a whole number above 0")
     return int(word)

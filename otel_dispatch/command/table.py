@@ -51,7 +51,7 @@ def show(titles: Sequence[str], rows: Sequence[Row], out: TextIO | None = None) 
 
 def width_of(text: str) -> int:
     """The columns that *text* takes on a terminal."""
-    return sum(_columns(character) for character in text)
+    return len(text) if text.isascii() else sum(_columns(character) for character in text)
 
 
 def _columns(character: str) -> int:
