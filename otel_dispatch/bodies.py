@@ -9,12 +9,15 @@ import msgspec
 from .codes import is_code
 from .record import Reply, Request, Usage
 from .thinking import as_map
-from .vocabulary import count_of, word_of
+from .vocabulary import ToolFormat, count_of, word_of
 
 T = TypeVar("T")
 
 UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding raises for bytes that are no JSON, nest too deeply, or are no UTF-8."""
+
+_QUOTE = ord('"')
+_NATIVE, _NONE = ToolFormat.NATIVE, ToolFormat.NONE
 
 
 class Fields(msgspec.Struct, gc=False):
@@ -36,12 +39,35 @@ def decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T | None:
         return _decode_leniently(decoder.type, body)
 
 
+def plain(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T | None:
+    """*data* through a strict *decoder* of what most of it looks like, or None where it is to be read in full."""
+    try:
+        return decoder.decode(data)
+    except UNREADABLE:
+        return None
+
+
 def is_filled(raw: msgspec.Raw) -> bool:
     """Whether *raw* is a JSON array or object with something in it, told from its first bytes."""
     if not raw:
         return False
-    head = bytes(memoryview(raw)[:256]).lstrip()
-    return head[:1] in (b"[", b"{") and head[1:].lstrip()[:1] not in (b"]", b"}", b"")
+    view = memoryview(raw)
+    if view[0] not in b"[{":
+        return False
+    return view[1] not in b" \t\n\r]}" or bytes(view[1:256]).lstrip()[:1] not in (b"]", b"}", b"")
+
+
+def is_text(raw: msgspec.Raw) -> bool:
+    """Whether *raw* is a JSON string, told from its first byte."""
+    return bool(raw) and memoryview(raw)[0] == _QUOTE
+
+
+def tools_in(*offers: msgspec.Raw) -> ToolFormat:
+    """How the tools of a request are offered, of which there are none where all *offers* are empty."""
+    for offer in offers:
+        if offer and is_filled(offer):
+            return _NATIVE
+    return _NONE
 
 
 def maps_in(value: object) -> list[dict[str, Any]]:
@@ -71,11 +97,25 @@ def hear_error(error: object, reply: Reply) -> None:
             reply.status = number
 
 
-def note_usage(kept: Usage, **told: object) -> None:
-    """Keep what was *told* that is a count; what was not told again stays."""
-    for name, value in told.items():
-        if value is not None and (count := count_of(value)) is not None:
-            setattr(kept, name, count)
+def note_usage(
+    kept: Usage,
+    input: object = None,  # noqa: A002 - as the record names it
+    output: object = None,
+    cache_read: object = None,
+    cache_write: object = None,
+    reasoning: object = None,
+) -> None:
+    """Keep what was told that is a count; what was not told again stays."""
+    if input is not None and (count := count_of(input)) is not None:
+        kept.input = count
+    if output is not None and (count := count_of(output)) is not None:
+        kept.output = count
+    if cache_read is not None and (count := count_of(cache_read)) is not None:
+        kept.cache_read = count
+    if cache_write is not None and (count := count_of(cache_write)) is not None:
+        kept.cache_write = count
+    if reasoning is not None and (count := count_of(reasoning)) is not None:
+        kept.reasoning = count
 
 
 def _decode_leniently(kind: type[T], body: bytes) -> T | None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from .bodies import decode, is_filled, request_of
+from .bodies import decode, request_of, tools_in
 from .record import UNSENT_THINKING, Request, Thinking
 from .routes import Routed, deployment_in, models_of, upstreams_of
 from .thinking import compat_thinking
-from .vocabulary import ToolFormat, WireFormat, count_of
+from .vocabulary import WireFormat, count_of
 
 
 class Asked(Routed):
@@ -37,8 +37,10 @@ class Asked(Routed):
     extra_body: Any = None
 
 
+_WIRE_FORMAT = WireFormat.OPENAI_COMPAT
 _asked = msgspec.json.Decoder(Asked)
-_THINKING = Asked.__struct_fields__[Asked.__struct_fields__.index("reasoning_effort") :]
+_FIRST, _END = Asked.__struct_fields__.index("reasoning_effort"), len(Asked.__struct_fields__)
+_THINKING = Asked.__struct_fields__[_FIRST:]
 
 
 def asked_in(body: bytes) -> Asked | None:
@@ -50,13 +52,12 @@ def request_in(sent: Asked, path: str, operation: str, api_type: str | None = No
     """What *sent* asks for at *path*, which names the deployment where the body names no model."""
     deployment, (model, fallbacks) = deployment_in(path), models_of(sent)
     limit = count_of(sent.max_completion_tokens) if sent.max_completion_tokens is not None else None
-    offered = bool(sent.tools and is_filled(sent.tools)) or bool(sent.functions and is_filled(sent.functions))
     return request_of(
-        WireFormat.OPENAI_COMPAT,
+        _WIRE_FORMAT,
         operation,
         model or deployment,
         _thinking_of(sent),
-        ToolFormat.NATIVE if offered else ToolFormat.NONE,
+        tools_in(sent.tools, sent.functions),
         sent.stream is True,
         count_of(sent.max_tokens) if limit is None else limit,
         api_type,
@@ -67,7 +68,7 @@ def request_in(sent: Asked, path: str, operation: str, api_type: str | None = No
 
 
 def _thinking_of(sent: Asked) -> Thinking:
-    told = msgspec.structs.astuple(sent)[-len(_THINKING) :]
+    told = msgspec.structs.astuple(sent)[_FIRST:_END]
     if told.count(None) == len(told):
         return UNSENT_THINKING
     return compat_thinking(dict(zip(_THINKING, told, strict=True)))

@@ -6,6 +6,7 @@ The encoding: https://smithy.io/2.0/aws/amazon-eventstream.html.
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 from zlib import crc32
@@ -17,7 +18,9 @@ _PRELUDE: Final = Struct("!III")  # the length of all, the length of the headers
 _SUM: Final = Struct("!I")
 _LENGTH: Final = Struct("!H")
 _MOST_HEADERS: Final = 128 * 1024
-_AROUND: Final = _PRELUDE.size + _SUM.size
+_START: Final = _PRELUDE.size
+_AROUND: Final = _START + _SUM.size
+_FEW: Final = 256
 
 # What the values of a header hold by their type: true, false, byte, short, integer, long, timestamp, UUID.
 _SIZES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
@@ -39,49 +42,79 @@ class Messages:
         self._rest = bytearray()
         self.overrun = False
 
-    def events(self, chunk: bytes) -> Iterator[bytes]:
+    def events(self, chunk: bytes) -> Iterable[bytes]:
         """``{"<event type>": <payload>}`` of each event that *chunk* completes, ``{"error": …}`` of each exception."""
-        if self.overrun:
-            return
-        self._rest += chunk
-        try:
-            while (message := self._next()) is not None:
-                yield from _data_of(message)
-        except _GarbledError:
-            self.overrun = True
-            self._rest.clear()
+        if not (self._rest or self.overrun) and len(chunk) > _START:
+            try:
+                total, end = _lengths_in(chunk[:_START])
+                # The usual chunk is one whole message.
+                if total == len(chunk):
+                    return _data_of(chunk, end)
+            except _GarbledError:
+                self.overrun = True
+        return self._events(chunk)
 
     def end(self) -> Iterable[bytes]:
         """Nothing: a message that is not all there says nothing."""
         self._rest.clear()
         return ()
 
-    def _next(self) -> bytes | None:
+    def _events(self, chunk: bytes) -> Iterator[bytes]:
+        if self.overrun:
+            return
+        self._rest += chunk
+        try:
+            while (data := self._next()) is not None:
+                yield from data
+        except _GarbledError:
+            self.overrun = True
+            self._rest.clear()
+
+    def _next(self) -> tuple[bytes, ...] | None:
         rest = self._rest
-        if len(rest) < _PRELUDE.size:
+        if len(rest) < _START:
             return None
-        total, headers, checksum = _PRELUDE.unpack_from(rest)
-        if crc32(rest[:8]) != checksum or headers > _MOST_HEADERS or not headers + _AROUND <= total <= LIMIT:
-            raise _GarbledError
+        total, end = _lengths_in(bytes(rest[:_START]))
         if len(rest) < total:
             return None
         message = bytes(rest[:total])
         del rest[:total]
-        return message
+        return _data_of(message, end)
 
 
-def _data_of(message: bytes) -> Iterator[bytes]:
-    body, checksum = message[: -_SUM.size], message[-_SUM.size :]
-    if _SUM.pack(crc32(body)) != checksum:
+# The messages of a stream differ little in their lengths, and less in their headers.
+@lru_cache(256)
+def _lengths_in(prelude: bytes) -> tuple[int, int]:
+    """How long a message is, and where its headers end."""
+    total, headers, checksum = _PRELUDE.unpack(prelude)
+    if crc32(prelude[:8]) != checksum or headers > _MOST_HEADERS or not headers + _AROUND <= total <= LIMIT:
         raise _GarbledError
-    end = _PRELUDE.size + _PRELUDE.unpack_from(body)[1]
-    headers = _headers_in(body[_PRELUDE.size : end])
+    return total, _START + headers
+
+
+def _data_of(message: bytes, end: int) -> tuple[bytes, ...]:
+    stop = len(message) - _SUM.size
+    if crc32(message[:stop]) != _SUM.unpack_from(message, stop)[0]:
+        raise _GarbledError
+    block = message[_START:end]
+    told, is_event = _said_in(block) if end < _FEW else _told_in(block)
+    if is_event:
+        return (told + (message[end:stop] or b"{}") + b"}",)
+    return (told,) if told else ()
+
+
+def _told_in(block: bytes) -> tuple[bytes, bool]:
+    """What the headers of a message tell: all that is to be told, or what stands before the payload of an event."""
+    headers = _headers_in(block)
     kind = headers.get(":message-type")
     if kind in _CODES:
         # The code alone: what such a message says beside it is text.
-        yield json.dumps({"error": {"code": headers.get(_CODES[kind], "")}}).encode()
-    elif (name := headers.get(":event-type")) is not None:
-        yield b"{%b:%b}" % (json.dumps(name).encode(), body[end:] or b"{}")
+        return json.dumps({"error": {"code": headers.get(_CODES[kind], "")}}).encode(), False
+    name = headers.get(":event-type")
+    return (b"", False) if name is None else (b"{%b:" % json.dumps(name).encode(), True)
+
+
+_said_in = lru_cache(64)(_told_in)
 
 
 def _headers_in(block: bytes) -> Mapping[str, str]:

@@ -17,10 +17,10 @@ _EVENTS = (b"data:", b"event:")
 class Hearing:
     """Listens to the decoded body of one answer, whole or in pieces."""
 
-    __slots__ = ("_body", "_dialect", "_lines", "_size", "_unpack", "flight")
+    __slots__ = ("_body", "_dialect", "_event", "_lines", "_size", "_unpack", "flight")
 
     def __init__(self, flight: Flight, dialect: Dialect, content_type: str) -> None:
-        self.flight, self._dialect = flight, dialect
+        self.flight, self._dialect, self._event = flight, dialect, dialect.event
         self._lines = framing_of(content_type)
         self._body: list[bytes] = []
         self._size = -1
@@ -42,19 +42,23 @@ class Hearing:
 
     def _hear(self, chunk: bytes) -> None:
         if self._size < 0:
-            self._size = 0
-            self.flight.first_byte()
-            if self._lines is None and chunk.startswith(_EVENTS):
-                # Some servers stream events under no content type, or a wrong one.
-                self._lines = framing_of(EVENTS)
-        if self._lines is None:
+            self._begin(chunk)
+        lines = self._lines
+        if lines is None:
             self._keep(chunk)
             return
         reply = self.flight.reply
-        for data in self._lines.events(chunk):
-            self._dialect.event(data, reply)
+        for data in lines.events(chunk):
+            self._event(data, reply)
         if reply.done or reply.failed:
             self.flight.arrive()
+
+    def _begin(self, chunk: bytes) -> None:
+        self._size = 0
+        self.flight.first_byte()
+        if self._lines is None and chunk.startswith(_EVENTS):
+            # Some servers stream events under no content type, or a wrong one.
+            self._lines = framing_of(EVENTS)
 
     @guarded
     def end(self) -> None:
@@ -66,7 +70,7 @@ class Hearing:
                 self._size = LIMIT + 1
         else:
             for data in self._lines.end():
-                self.flight.read(self._dialect.event, data)
+                self.flight.read(self._event, data)
             reply.unread |= self._lines.overrun
             reply.malformed = not (reply.done or reply.finish or reply.unread)
         self._body = []
@@ -100,7 +104,7 @@ class Hearing:
             return
         # Who reads by lines may leave at the last line of an event, before the blank one that ends it.
         for data in self._lines.end() if self._lines is not None else ():
-            self.flight.read(self._dialect.event, data)
+            self.flight.read(self._event, data)
         self.flight.abandon()
 
     def _keep(self, chunk: bytes) -> None:

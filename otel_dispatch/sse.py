@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 LIMIT = 4 * 1024 * 1024
 """The most bytes that an unfinished event may hold; a larger one is given up, and with it the rest of the body."""
 
+# To look for a byte by its number costs a tenth of what it costs to look for one of length one.
+_BREAK, _RETURN = b"\n\r"
+
 
 class Lines:
     """Splits chunks that may end anywhere; keeps only the unfinished rest."""
@@ -19,10 +22,10 @@ class Lines:
 
     def events(self, chunk: bytes) -> Iterable[bytes]:
         """The data of each event that *chunk* completes."""
-        if not self._rest and not self._data and not self.overrun and chunk[-2:] == b"\n\n" and b"\r" not in chunk:
+        if not (self._rest or self._data or self.overrun) and chunk[-2:] == b"\n\n" and _RETURN not in chunk:
             # The usual chunk is one whole event: its name, if it has one, and one line of data.
             head, _, data = chunk[:-2].rpartition(b"\n")
-            if data[:6] == b"data: " and (not head or (head[:6] == b"event:" and b"\n" not in head)):
+            if data[:6] == b"data: " and (not head or (head[:6] == b"event:" and _BREAK not in head)):
                 return (data[6:],)
         return self._events(chunk)
 

@@ -142,6 +142,8 @@ def count_of(value: object) -> int | None:
     """*value* as a count, or None where it is no non-negative integer that OTLP can carry."""
     if type(value) is int:
         return value if 0 <= value <= MAX_INT else None
+    if value is None:
+        return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INT:
@@ -151,7 +153,11 @@ def count_of(value: object) -> int | None:
 
 def text_of(value: object) -> str | None:
     """*value* as a non-empty clean string, or None."""
-    return clean(value) or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if len(value) <= LIMIT and value.isprintable():
+        return value or None
+    return clean(value) or None
 
 
 def word_of(value: object) -> str | None:

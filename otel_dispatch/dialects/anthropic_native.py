@@ -4,16 +4,30 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
-from ..record import Reply, Request
+from ..bodies import (
+    Fields,
+    decode,
+    hear_error,
+    is_filled,
+    is_given,
+    maps_in,
+    note_usage,
+    plain,
+    request_of,
+    tools_in,
+)
+from ..record import UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import anthropic_thinking, as_map
 from ..vocabulary import Field, ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
 
 _MOST = 16
+_WIRE_FORMAT = WireFormat.ANTHROPIC_NATIVE
 
 
-class _Request(Fields):
+class Asked(Fields):
+    """What the body of a message says."""
+
     model: Any = None
     messages: msgspec.Raw = msgspec.Raw()
     max_tokens: Any = None
@@ -26,7 +40,9 @@ class _Request(Fields):
     fallbacks: Any = None
 
 
-class _Message(Fields):
+class Message(Fields):
+    """What a whole message says."""
+
     type: Any = None
     id: Any = None
     model: Any = None
@@ -50,49 +66,60 @@ class _TextDelta(msgspec.Struct, gc=False):
     text: str
 
 
-class _TextEvent(msgspec.Struct, gc=False):
+class TextEvent(msgspec.Struct, gc=False):
     """The event that most of a stream consists of; any other is refused and read in full."""
 
     type: Literal["content_block_delta"]
     delta: _TextDelta
 
 
-_text_event = msgspec.json.Decoder(_TextEvent)
-_request = msgspec.json.Decoder(_Request)
-_message = msgspec.json.Decoder(_Message)
+_text_event = msgspec.json.Decoder(TextEvent)
+_asked = msgspec.json.Decoder(Asked)
+_message = msgspec.json.Decoder(Message)
 _event = msgspec.json.Decoder(_Event)
 
 
 def read_request(body: bytes, _: str) -> Request | None:
     """What a ``POST …/messages`` asks for; None for the messages of a chat server, which name no model."""
-    return request_in(body)
+    sent = asked_in(body)
+    return None if sent is None else request_in(sent)
 
 
-def request_in(body: bytes, model: str | None = None, stream: bool = False) -> Request | None:
-    """What *body* asks of *model*, where a cloud's path names it, else of the one that it names itself."""
-    sent = decode(_request, body)
-    model = model or (text_of(sent.model) if sent is not None else None)
-    thread = as_map(sent.thread).get("type") if sent is not None else None
+def asked_in(body: bytes) -> Asked | None:
+    """What *body* says, or None where it is no JSON object."""
+    return decode(_asked, body)
+
+
+def request_in(sent: Asked, model: str | None = None, stream: bool = False) -> Request | None:
+    """What *sent* asks of *model*, where a cloud's path names it, else of the one that it names itself."""
+    model = model or text_of(sent.model)
     # A turn that continues a thread, whose history the server holds, may add no message of its own.
-    if sent is None or not (is_filled(sent.messages) or thread == "continue") or model is None:
+    is_continued = sent.thread is not None and as_map(sent.thread).get("type") == "continue"
+    if model is None or not (is_filled(sent.messages) or is_continued):
         return None
+    offered = tools_in(sent.tools, sent.mcp_servers)
     return request_of(
-        WireFormat.ANTHROPIC_NATIVE,
+        _WIRE_FORMAT,
         "chat",
         model,
-        anthropic_thinking(sent.thinking, as_map(sent.output_config).get("effort")),
-        _tool_format(sent, thread),
+        _thinking_of(sent),
+        # The server also holds the tools that a thread began with.
+        ToolFormat.UNKNOWN if is_continued and offered is ToolFormat.NONE else offered,
         stream or sent.stream is True,
         count_of(sent.max_tokens),
-        fallbacks=tuple(filter(None, (text_of(each.get("model")) for each in maps_in(sent.fallbacks)[:_MOST]))),
+        None,
+        () if sent.fallbacks is None else _models_in(sent.fallbacks),
     )
 
 
-def _tool_format(sent: _Request, thread: object) -> ToolFormat:
-    if is_filled(sent.tools) or is_filled(sent.mcp_servers):
-        return ToolFormat.NATIVE
-    # The server also holds the tools that a thread began with.
-    return ToolFormat.UNKNOWN if thread == "continue" else ToolFormat.NONE
+def _thinking_of(sent: Asked) -> Thinking:
+    if sent.thinking is None and sent.output_config is None:
+        return UNSENT_THINKING
+    return anthropic_thinking(sent.thinking, as_map(sent.output_config).get("effort"))
+
+
+def _models_in(fallbacks: object) -> tuple[str, ...]:
+    return tuple(filter(None, (text_of(each.get("model")) for each in maps_in(fallbacks)[:_MOST])))
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
@@ -100,24 +127,29 @@ def read_reply(body: bytes, reply: Reply) -> None:
     message = decode(_message, body)
     if message is None:
         reply.malformed = True
-    elif message.type == "error" or is_given(message.error):
-        hear_error(message.error, reply)
     else:
-        reply.malformed = not isinstance(message.content, list)
-        _read_head(message.id, message.model, reply)
-        for block in maps_in(message.content):
-            _read_block(block, reply)
-        reply.stop(message.stop_reason)
-        _read_usage(message.usage, reply)
+        hear_message(message, reply)
+
+
+def hear_message(message: Message, reply: Reply) -> None:
+    """Note what *message*, or the error in its place, says."""
+    if message.type == "error" or is_given(message.error):
+        hear_error(message.error, reply)
+        return
+    reply.malformed = not isinstance(message.content, list)
+    _read_head(message.id, message.model, reply)
+    for block in maps_in(message.content):
+        _read_block(block, reply)
+    reply.stop(message.stop_reason)
+    _read_usage(message.usage, reply)
 
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one stream event says. The output tokens of ``message_start`` are a placeholder, so they do not count."""
-    try:
-        reply.say(_text_event.decode(data).delta.text)
+    if (text := plain(_text_event, data)) is not None:
+        reply.say(text.delta.text)
         return
-    except UNREADABLE:
-        event = decode(_event, data)
+    event = decode(_event, data)
     if event is None:
         return
     if event.type == "content_block_delta":
@@ -176,19 +208,25 @@ def _say(text: object, reply: Reply) -> None:
 
 
 def _read_usage(usage: object, reply: Reply) -> None:
-    told, kept = as_map(usage), reply.usage
+    told, kept = as_map(usage).get, reply.usage
+    details, iterations = told("output_tokens_details"), told("iterations")
     note_usage(
         kept,
-        cache_read=told.get("cache_read_input_tokens"),
-        cache_write=told.get("cache_creation_input_tokens"),
-        output=told.get("output_tokens"),
-        reasoning=as_map(told.get("output_tokens_details")).get("thinking_tokens"),
+        None,
+        told("output_tokens"),
+        told("cache_read_input_tokens"),
+        told("cache_creation_input_tokens"),
+        None if details is None else as_map(details).get("thinking_tokens"),
     )
-    fresh = count_of(told.get("input_tokens"))
-    if fresh is not None:
+    if (fresh := count_of(told("input_tokens"))) is not None:
         # semconv counts cached tokens as input; Anthropic reports them beside it.
-        note_usage(kept, input=fresh + (kept.cache_read or 0) + (kept.cache_write or 0))
-    for iteration in maps_in(told.get("iterations")):
+        note_usage(kept, fresh + (kept.cache_read or 0) + (kept.cache_write or 0))
+    if iterations is not None:
+        _read_iterations(iterations, reply)
+
+
+def _read_iterations(iterations: object, reply: Reply) -> None:
+    for iteration in maps_in(iterations):
         if iteration.get("type") == "fallback_message":
             _fall_back(iteration.get("model"), reply)
 

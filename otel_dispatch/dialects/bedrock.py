@@ -4,17 +4,19 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
-from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
-from ..record import UNKNOWN_THINKING, Reply, Request
+from ..bodies import Fields, decode, hear_error, is_given, maps_in, note_usage, plain, request_of, tools_in
+from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import as_map, bedrock_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
 
+_WIRE_FORMAT = WireFormat.BEDROCK_CONVERSE
 _MODEL = re.compile(r"/model/(.+)/[\w-]+$")
 
 # Ways to stop that say that the model failed: https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html
@@ -80,6 +82,7 @@ _response = msgspec.json.Decoder(_Response)
 _event = msgspec.json.Decoder(_Event)
 
 
+@lru_cache(256)
 def model_in(path: str) -> str | None:
     """The model, or the ARN of one, in the *path* of a request to Bedrock's runtime."""
     found = _MODEL.search(path)
@@ -99,16 +102,20 @@ def converse_request(body: bytes, model: str, stream: bool) -> Request:
     if sent is None or ":prompt/" in model:
         thinking, tools = UNKNOWN_THINKING, ToolFormat.UNKNOWN
     else:
-        effort = as_map(sent.outputConfig).get("effort")
-        thinking = bedrock_thinking(as_map(sent.additionalModelRequestFields), effort)
-        tools = _tool_format(sent.toolConfig)
+        thinking, tools = _thinking_of(sent), _tools_of(sent)
     limit = count_of(as_map(sent.inferenceConfig).get("maxTokens")) if sent is not None else None
-    return request_of(WireFormat.BEDROCK_CONVERSE, "chat", model, thinking, tools, stream, limit)
+    return request_of(_WIRE_FORMAT, "chat", model, thinking, tools, stream, limit)
 
 
-def _tool_format(config: msgspec.Raw) -> ToolFormat:
-    told = decode(_tool_config, bytes(config)) if config else None
-    return ToolFormat.NATIVE if told is not None and is_filled(told.tools) else ToolFormat.NONE
+def _thinking_of(sent: _Request) -> Thinking:
+    if sent.additionalModelRequestFields is None and sent.outputConfig is None:
+        return UNSENT_THINKING
+    return bedrock_thinking(as_map(sent.additionalModelRequestFields), as_map(sent.outputConfig).get("effort"))
+
+
+def _tools_of(sent: _Request) -> ToolFormat:
+    told = decode(_tool_config, bytes(sent.toolConfig)) if sent.toolConfig else None
+    return ToolFormat.NONE if told is None else tools_in(told.tools)
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
@@ -137,11 +144,10 @@ def _error_in(response: _Response) -> object:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one event of a stream says; the usage comes after the stop, in the event that ends it."""
-    try:
-        reply.say(_text_event.decode(data).contentBlockDelta.delta.text)
+    if (text := plain(_text_event, data)) is not None:
+        reply.say(text.contentBlockDelta.delta.text)
         return
-    except UNREADABLE:
-        event = decode(_event, data)
+    event = decode(_event, data)
     if event is None:
         return
     if event.contentBlockDelta is not None:
@@ -181,16 +187,18 @@ def _say(text: object, reply: Reply) -> None:
 
 def _read_metadata(usage: object, trace: object, reply: Reply) -> None:
     _read_usage(as_map(usage), reply)
-    reply.model = text_of(as_map(as_map(trace).get("promptRouter")).get("invokedModelId")) or reply.model
-    failure = next((reason for reason in reply.finish if reason in _FAILURES), None)
-    if failure is not None:
-        hear_error({"code": failure}, reply)
+    if trace is not None:
+        reply.model = text_of(as_map(as_map(trace).get("promptRouter")).get("invokedModelId")) or reply.model
+    for reason in reply.finish:
+        if reason in _FAILURES:
+            hear_error({"code": reason}, reply)
+            return
 
 
 def _read_usage(told: Any, reply: Reply) -> None:
     kept = reply.usage
-    read, write = (next((told[n] for n in names if n in told), None) for names in _CACHED)
-    note_usage(kept, cache_read=read, cache_write=write, output=told.get("outputTokens"))
+    read, write = (told[first] if first in told else told.get(second) for first, second in _CACHED)
+    note_usage(kept, None, told.get("outputTokens"), read, write)
     fresh = count_of(told.get("inputTokens"))
     if fresh is not None:
         # semconv counts cached tokens as input; Bedrock reports them beside it

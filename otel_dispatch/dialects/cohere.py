@@ -1,23 +1,38 @@
 """Cohere's own API, versions 2 and 1: https://docs.cohere.com/reference/chat, as cohere 7.3 and 5 speak them."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
-from ..record import UNSENT_THINKING, Reply, Request, Thinking
+from ..bodies import (
+    Fields,
+    decode,
+    hear_error,
+    is_filled,
+    is_given,
+    maps_in,
+    note_usage,
+    plain,
+    request_of,
+    tools_in,
+)
+from ..record import Reply, Request, Thinking
 from ..thinking import as_map, cohere_thinking
-from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
+from ..vocabulary import WireFormat, count_of, text_of
 from . import Dialect
+
+_WIRE_FORMAT = WireFormat.COHERE
 
 # Finish reasons that are failures; any other, ERROR_LIMIT for a full context too, leaves an answer that stands.
 _FAILURES = frozenset({"ERROR", "TIMEOUT", "ERROR_TOXIC", "USER_CANCEL"})
 
 
-class _Request(Fields):
+class Asked(Fields):
+    """What the body of a chat says."""
+
     model: Any = None
     messages: msgspec.Raw = msgspec.Raw()
-    message: Any = None
+    message: msgspec.Raw = msgspec.Raw()
     stream: Any = None
     max_tokens: Any = None
     thinking: Any = None
@@ -46,69 +61,76 @@ class _Event(Fields):
     delta: Any = None
 
 
-class _FirstAnswer(Fields):
-    """A reply of version 1, whole or as an event of a stream."""
-
-    event_type: Any = None
-    response: Any = None
-    response_id: Any = None
-    text: Any = None
-    tool_calls: Any = None
-    search_queries: Any = None
-    tool_call_delta: Any = None
-    finish_reason: Any = None
-    meta: Any = None
-
-
 class _Vectors(Fields):
     id: Any = None
     embeddings: msgspec.Raw = msgspec.Raw()
     meta: Any = None
 
 
-_request = msgspec.json.Decoder(_Request)
+class _Text(msgspec.Struct, gc=False):
+    text: str
+    thinking: None = None
+
+
+class _TextMessage(msgspec.Struct, gc=False):
+    content: _Text
+    tool_calls: None = None
+    tool_plan: None = None
+
+
+class _TextDelta(msgspec.Struct, gc=False):
+    message: _TextMessage
+
+
+class _TextEvent(msgspec.Struct, gc=False):
+    """The event that most of a stream consists of; any other is refused and read in full."""
+
+    type: Literal["content-delta"]
+    delta: _TextDelta
+    id: None = None
+
+
+_text_event = msgspec.json.Decoder(_TextEvent)
+_asked = msgspec.json.Decoder(Asked)
 _inputs = msgspec.json.Decoder(_Inputs)
 _answer = msgspec.json.Decoder(_Answer)
 _event = msgspec.json.Decoder(_Event)
-_first_answer = msgspec.json.Decoder(_FirstAnswer)
 _vectors = msgspec.json.Decoder(_Vectors)
 
 
 def read_request(body: bytes, _: str) -> Request | None:
     """What a ``POST /v2/chat`` asks for."""
-    sent = decode(_request, body)
+    sent = asked_in(body)
     if sent is None or not is_filled(sent.messages):
         return None
-    return _asked(sent, cohere_thinking(sent.thinking))
-
-
-def read_first_request(body: bytes, _: str) -> Request | None:
-    """What a ``POST /v1/chat`` asks for: one message, and a stream or not, which the SDKs always say."""
-    sent = decode(_request, body)
-    if sent is None or not isinstance(sent.message, str) or not isinstance(sent.stream, bool):
-        return None
-    return _asked(sent, UNSENT_THINKING)
+    return request_in(sent, cohere_thinking(sent.thinking))
 
 
 def read_inputs(body: bytes, _: str) -> Request | None:
     """What a ``POST …/embed`` asks for."""
     sent = decode(_inputs, body)
     model = text_of(sent.model) if sent is not None else None
-    if sent is None or model is None or not any(map(is_filled, (sent.texts, sent.images, sent.inputs))):
+    if sent is None or model is None or not (is_filled(sent.texts) or is_filled(sent.images) or is_filled(sent.inputs)):
         return None
     return request_of(WireFormat.COHERE, "embeddings", model)
 
 
-def _asked(sent: _Request, thinking: Thinking) -> Request | None:
+def asked_in(body: bytes) -> Asked | None:
+    """What *body* says, or None where it is no JSON object."""
+    return decode(_asked, body)
+
+
+def request_in(sent: Asked, thinking: Thinking) -> Request | None:
+    """What *sent* asks for, or None where it names no model."""
     model = text_of(sent.model)
     if model is None:
         return None
     return request_of(
-        WireFormat.COHERE,
+        _WIRE_FORMAT,
         "chat",
         model,
         thinking,
-        ToolFormat.NATIVE if is_filled(sent.tools) else ToolFormat.NONE,
+        tools_in(sent.tools),
         sent.stream is True,
         count_of(sent.max_tokens),
     )
@@ -121,50 +143,28 @@ def read_reply(body: bytes, reply: Reply) -> None:
     if answer is not None:
         reply.id = text_of(answer.id)
         _read_message(as_map(answer.message), reply)
-        _read_usage(answer.usage, reply)
-        _stop(answer.finish_reason, reply)
+        read_usage(answer.usage, reply)
+        hear_stop(answer.finish_reason, reply)
 
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one event of a stream of version 2 says; the last is ``message-end``, and before ``[DONE]``."""
+    if (text := plain(_text_event, data)) is not None:
+        reply.say(text.delta.message.content.text)
+        return
     event = decode(_event, data)
     if event is None:
         return
     delta = as_map(event.delta)
     if event.type == "message-end":
         reply.done = True
-        _read_usage(delta.get("usage"), reply)
-        _stop(delta.get("finish_reason"), reply)
+        read_usage(delta.get("usage"), reply)
+        hear_stop(delta.get("finish_reason"), reply)
         if is_given(delta.get("error")) and not reply.failed:
             hear_error({}, reply)
     elif event.type != "debug":
         reply.id = reply.id or text_of(event.id)
         _read_message(as_map(delta.get("message")), reply)
-
-
-def read_first_reply(body: bytes, reply: Reply) -> None:
-    """What a whole reply of version 1, or an error body, says; also one of several lines, which a read stream is."""
-    answer = decode(_first_answer, body)
-    if answer is not None and answer.event_type is None:
-        reply.malformed = not isinstance(answer.text, str)
-        _read_first(answer, reply)
-        return
-    for line in body.splitlines():
-        read_first_event(line, reply)
-    reply.malformed = not reply.done
-
-
-def read_first_event(data: bytes, reply: Reply) -> None:
-    """What one event of a stream of version 1 says; the last holds the whole reply."""
-    event = decode(_first_answer, data)
-    if event is None:
-        return
-    if event.event_type == "stream-end":
-        reply.done = True
-        _read_end(as_map(event.response), reply)
-        _stop(event.finish_reason, reply)
-    else:
-        _read_first(event, reply)
 
 
 def read_vectors(body: bytes, reply: Reply) -> None:
@@ -175,26 +175,7 @@ def read_vectors(body: bytes, reply: Reply) -> None:
         return
     reply.id = text_of(told.id)
     reply.committed = is_filled(told.embeddings)
-    _read_usage(told.meta, reply)
-
-
-def _read_first(answer: _FirstAnswer, reply: Reply) -> None:
-    reply.id = reply.id or text_of(answer.response_id)
-    # Text beside tool calls is the plan for them.
-    if isinstance(answer.text, str) and answer.event_type in (None, "text-generation"):
-        reply.say(answer.text)
-    reply.committed |= any(map(is_given, (answer.tool_calls, answer.search_queries, answer.tool_call_delta)))
-    _read_usage(answer.meta, reply)
-    _stop(answer.finish_reason, reply)
-
-
-def _read_end(response: Any, reply: Reply) -> None:
-    reply.id = text_of(response.get("response_id")) or reply.id
-    text = response.get("text")
-    if isinstance(text, str) and not reply.content_len:
-        reply.say(text)
-    reply.committed |= is_given(response.get("tool_calls"))
-    _read_usage(response.get("meta"), reply)
+    read_usage(told.meta, reply)
 
 
 def _read_message(message: Any, reply: Reply) -> None:
@@ -207,7 +188,8 @@ def _read_message(message: Any, reply: Reply) -> None:
     reply.committed |= is_given(message.get("tool_calls")) or is_given(message.get("tool_plan"))
 
 
-def _read_usage(usage: object, reply: Reply) -> None:
+def read_usage(usage: object, reply: Reply) -> None:
+    """Note the tokens that *usage* reports."""
     told = as_map(usage)
     # Of embeddings only what is billed is told.
     tokens = as_map(told.get("tokens")) or as_map(told.get("billed_units"))
@@ -219,15 +201,13 @@ def _read_usage(usage: object, reply: Reply) -> None:
     )
 
 
-def _stop(reason: object, reply: Reply) -> None:
+def hear_stop(reason: object, reply: Reply) -> None:
+    """Note why the answer stopped, and the failure that this may be."""
     reply.stop(reason)
     if isinstance(reason, str) and reason in _FAILURES:
         hear_error({"code": reason}, reply)
 
 
 CHAT = Dialect("cohere_chat", WireFormat.COHERE, ("/v2/chat",), read_request, read_reply, read_event)
-FIRST_CHAT = Dialect(
-    "cohere_chat_v1", WireFormat.COHERE, ("/v1/chat",), read_first_request, read_first_reply, read_first_event
-)
 EMBED = Dialect("cohere_embed", WireFormat.COHERE, ("/v2/embed", "/v1/embed"), read_inputs, read_vectors, read_vectors)
-DIALECTS = (CHAT, FIRST_CHAT, EMBED)
+DIALECTS = (CHAT, EMBED)

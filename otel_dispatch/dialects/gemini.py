@@ -1,22 +1,26 @@
-"""Google's Gemini API, and the same on Vertex AI: https://ai.google.dev/api/generate-content, ``…/embeddings``."""
+"""Google's Gemini API, and the same on Vertex AI: https://ai.google.dev/api/generate-content."""
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
+from ..bodies import Fields, decode, hear_error, is_given, maps_in, plain, request_of, tools_in
 from ..codes import is_code
-from ..record import UNKNOWN_THINKING, Reply, Request, Usage
+from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import as_map, gemini_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
+from .google import hear_google_error, note_tokens
 
 # …/models/{model}, …/tunedModels/{id}, …/endpoints/{id} (Vertex): a base model's id stands for itself.
 _RESOURCE = re.compile(r"/(?:models/|(?=(?:tunedModels|endpoints)/))(?P<model>.+):\w+$")
+
+_WIRE_FORMAT = WireFormat.GEMINI
 
 # What a part carries beside its text; all else in it is something that the model did.
 _ASIDE = frozenset({"text", "thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"})
@@ -24,9 +28,6 @@ _ASIDE = frozenset({"text", "thought", "thoughtSignature", "videoMetadata", "med
 # Vertex sends it while a stream goes on.
 _UNFINISHED = "FINISH_REASON_UNSPECIFIED"
 _FAILURES = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE"})
-
-# Of a 400 or 403, why (google.rpc.ErrorInfo): a wrong key is an "invalid argument" to Gemini.
-_REASONS = frozenset({"API_KEY_INVALID", "BILLING_DISABLED"})
 
 
 class _Request(Fields):
@@ -46,11 +47,36 @@ class _Response(Fields):
     error: Any = None
 
 
-class _Embedding(Fields):
-    embedding: msgspec.Raw = msgspec.Raw()
-    embeddings: msgspec.Raw = msgspec.Raw()
-    usageMetadata: Any = None  # noqa: N815
-    error: Any = None
+class _TextPart(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    text: str
+
+
+class _TextContent(msgspec.Struct, gc=False):
+    parts: list[_TextPart]
+
+
+class _TextCandidate(msgspec.Struct, gc=False):
+    content: _TextContent
+    finishReason: Literal["STOP"] | None = None  # noqa: N815
+
+
+class _Tokens(msgspec.Struct, gc=False):
+    promptTokenCount: Any = None  # noqa: N815
+    toolUsePromptTokenCount: Any = None  # noqa: N815
+    candidatesTokenCount: Any = None  # noqa: N815
+    thoughtsTokenCount: Any = None  # noqa: N815
+    cachedContentTokenCount: Any = None  # noqa: N815
+
+
+class _Text(msgspec.Struct, gc=False):
+    """What most responses and chunks are, text and figures; any other is refused and read in full."""
+
+    candidates: list[_TextCandidate]
+    usageMetadata: _Tokens | None = None  # noqa: N815
+    modelVersion: Any = None  # noqa: N815
+    responseId: Any = None  # noqa: N815
+    promptFeedback: None = None  # noqa: N815
+    error: None = None
 
 
 class _Array(Fields):
@@ -58,14 +84,14 @@ class _Array(Fields):
 
 
 _request = msgspec.json.Decoder(_Request)
+_text = msgspec.json.Decoder(_Text)
 _response = msgspec.json.Decoder(_Response)
-_embedding = msgspec.json.Decoder(_Embedding)
 _array = msgspec.json.Decoder(_Array)
 
 
 def read_request(body: bytes, path: str) -> Request | None:
     """What a ``POST …:generateContent`` or ``…:streamGenerateContent`` asks for; the model is told by the path."""
-    model = _model_of(path)
+    model = model_in(path)
     if model is None:
         return None
     stream = path.endswith(":streamGenerateContent")
@@ -77,37 +103,38 @@ def read_request(body: bytes, path: str) -> Request | None:
     # Protobuf's JSON takes a field under either name, and the SDK sends what its caller mixes.
     config = {**as_map(sent.generation_config), **as_map(sent.generationConfig)}
     return request_of(
-        WireFormat.GEMINI,
+        _WIRE_FORMAT,
         "generate_content",
         model,
-        gemini_thinking({**as_map(config.get("thinking_config")), **as_map(config.get("thinkingConfig"))}),
+        _thinking_of(config),
         _tools_of(sent),
         stream,
         count_of(config.get("maxOutputTokens", config.get("max_output_tokens"))),
     )
 
 
-def read_embedding_request(_: bytes, path: str) -> Request | None:
-    """What a ``POST …:embedContent`` or ``…:batchEmbedContents`` asks for."""
-    model = _model_of(path)
-    return None if model is None else request_of(WireFormat.GEMINI, "embeddings", model)
+def _thinking_of(config: Mapping[str, Any]) -> Thinking:
+    told = {**as_map(config.get("thinking_config")), **as_map(config.get("thinkingConfig"))}
+    return gemini_thinking(told) if told else UNSENT_THINKING
 
 
-def _model_of(path: str) -> str | None:
+@lru_cache(256)
+def model_in(path: str) -> str | None:
+    """The model in the *path* of a request, or None."""
     found = _RESOURCE.search(path)
     return None if found is None else text_of(unquote(found["model"]))
 
 
 def _tools_of(sent: _Request) -> ToolFormat:
-    if is_filled(sent.tools):
-        return ToolFormat.NATIVE
+    offered = tools_in(sent.tools)
     # What is cached may hold the tools, which the request then may not repeat.
-    return ToolFormat.UNKNOWN if is_given(sent.cachedContent or sent.cached_content) else ToolFormat.NONE
+    is_cached = offered is ToolFormat.NONE and is_given(sent.cachedContent or sent.cached_content)
+    return ToolFormat.UNKNOWN if is_cached else offered
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
     """What a whole response, an error body, or the array of chunks says that a stream without ``alt=sse`` is."""
-    reply.malformed = not _read_all(_read, body, reply)
+    reply.malformed = not read_all(_read, body, reply)
 
 
 def read_event(data: bytes, reply: Reply) -> None:
@@ -115,12 +142,8 @@ def read_event(data: bytes, reply: Reply) -> None:
     _read(data, reply)
 
 
-def read_embedding(body: bytes, reply: Reply) -> None:
-    """What an answer with embeddings, or an error body, says."""
-    reply.malformed = not _read_all(_read_embedding, body, reply)
-
-
-def _read_all(read: Callable[[bytes, Reply], bool], body: bytes, reply: Reply) -> bool:
+def read_all(read: Callable[[bytes, Reply], bool], body: bytes, reply: Reply) -> bool:
+    """Have *read* read *body*, or each part of it where it is an array; whether each was what *read* reads."""
     if body.lstrip()[:1] != b"[":
         return read(body, reply)
     chunks = _chunks_of(body)
@@ -138,20 +161,11 @@ def _chunks_of(body: bytes) -> list[bytes]:
         return []
 
 
-def _read_embedding(body: bytes, reply: Reply) -> bool:
-    answer = decode(_embedding, body)
-    if answer is None:
-        return False
-    if is_given(answer.error):
-        hear_google_error(answer.error, reply)
-        return True
-    note_tokens(reply.usage, input=as_map(answer.usageMetadata).get("promptTokenCount"))
-    reply.committed |= is_filled(answer.embedding) or is_filled(answer.embeddings)
-    return reply.committed
-
-
 def _read(body: bytes, reply: Reply) -> bool:
     """Read one response or chunk; whether it is one. Protobuf's JSON leaves out what is empty, also the candidates."""
+    if (text := plain(_text, body)) is not None:
+        _read_text(text, reply)
+        return True
     response = decode(_response, body)
     if response is None:
         return False
@@ -178,6 +192,27 @@ def _read(body: bytes, reply: Reply) -> bool:
     return response != _Response()
 
 
+def _read_text(response: _Text, reply: Reply) -> None:
+    if response.responseId != reply.id:
+        reply.id = text_of(response.responseId) or reply.id
+    if response.modelVersion != reply.model:
+        reply.model = text_of(response.modelVersion) or reply.model
+    for candidate in response.candidates:
+        for part in candidate.content.parts:
+            reply.say(part.text)
+        if candidate.finishReason is not None:
+            reply.stop(candidate.finishReason)
+    if (usage := response.usageMetadata) is not None:
+        note_tokens(
+            reply.usage,
+            input=usage.promptTokenCount,
+            tools=usage.toolUsePromptTokenCount,
+            output=usage.candidatesTokenCount,
+            thoughts=usage.thoughtsTokenCount,
+            cached=usage.cachedContentTokenCount,
+        )
+
+
 def _read_candidate(candidate: Any, reply: Reply) -> None:
     for part in maps_in(as_map(candidate.get("content")).get("parts")):
         text = part.get("text")
@@ -196,38 +231,6 @@ def _read_candidate(candidate: Any, reply: Reply) -> None:
         hear_error({"code": reason}, reply)
 
 
-def note_tokens(
-    kept: Usage,
-    *,
-    input: object = None,  # noqa: A002 - as the record names it
-    tools: object = None,
-    output: object = None,
-    thoughts: object = None,
-    cached: object = None,
-) -> None:
-    """Keep the tokens that Google counts apart from one another in the sums that semconv knows.
-
-    The prompt and what tools put into it are the input, cached or not; the answer and the thoughts are the output.
-    """
-    prompt, used = count_of(input), count_of(tools)
-    if prompt is not None:
-        note_usage(kept, input=prompt + (used or 0))
-    visible, thought = count_of(output), count_of(thoughts)
-    if visible is None and kept.output is not None:
-        # A chunk may repeat but one of the two.
-        visible = kept.output - (kept.reasoning or 0)
-    note_usage(kept, reasoning=thought, cache_read=cached)
-    if visible is not None or thought is not None:
-        note_usage(kept, output=(visible or 0) + (kept.reasoning or 0))
-
-
-def hear_google_error(error: object, reply: Reply) -> None:
-    """Note the failure that Google's error body or event reports (https://google.aip.dev/193)."""
-    hear_error(error, reply)
-    reasons = [detail.get("reason") for detail in maps_in(as_map(error).get("details"))]
-    reply.code = next((reason for reason in reasons if isinstance(reason, str) and reason in _REASONS), reply.code)
-
-
 CONTENT = Dialect(
     "gemini_content",
     WireFormat.GEMINI,
@@ -236,12 +239,4 @@ CONTENT = Dialect(
     read_reply,
     read_event,
 )
-EMBEDDINGS = Dialect(
-    "gemini_embeddings",
-    WireFormat.GEMINI,
-    (":embedContent", ":batchEmbedContents"),
-    read_embedding_request,
-    read_embedding,
-    read_embedding,
-)
-DIALECTS = (CONTENT, EMBEDDINGS)
+DIALECTS = (CONTENT,)

@@ -3,16 +3,16 @@
 Since 2.0 (revision 2026-05-20) an answer consists of steps, before that of outputs; the events are named after them.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, request_of
+from ..bodies import Fields, decode, hear_error, is_given, maps_in, plain, request_of, tools_in
 from ..record import UNSENT_THINKING, Reply, Request
 from ..thinking import as_map, gemini_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
-from .gemini import note_tokens
+from .google import note_tokens
 
 
 class _Request(Fields):
@@ -50,10 +50,30 @@ class _Event(Fields):
     interaction: msgspec.Raw = msgspec.Raw()
 
 
+class _TextDelta(msgspec.Struct, gc=False):
+    type: Literal["text"]
+    text: str
+
+
+class _TextEvent(msgspec.Struct, gc=False):
+    """The event that most of a stream consists of; any other is refused and read in full."""
+
+    event_type: Literal["step.delta", "content.delta"]
+    delta: _TextDelta
+    step: None = None
+    content: None = None
+    status: None = None
+    usage: None = None
+    error: None = None
+    interaction: None = None
+
+
+_text_event = msgspec.json.Decoder(_TextEvent)
 _request = msgspec.json.Decoder(_Request)
 _interaction = msgspec.json.Decoder(_Interaction)
 _event = msgspec.json.Decoder(_Event)
 
+_WIRE_FORMAT = WireFormat.GEMINI_INTERACTIONS
 _RUNNING = frozenset({"queued", "in_progress"})
 _FAILED = frozenset({"failed", "cancelled"})
 _ENDS = frozenset({"interaction.completed", "interaction.complete"})
@@ -73,10 +93,10 @@ def read_request(body: bytes, _: str) -> Request | None:
         return None
     config = as_map(sent.generation_config)
     return request_of(
-        WireFormat.GEMINI_INTERACTIONS,
+        _WIRE_FORMAT,
         "generate_content",
         model,
-        gemini_thinking(config),
+        gemini_thinking(config) if config else UNSENT_THINKING,
         _tools_of(sent),
         sent.stream is True,
         count_of(config.get("max_output_tokens")),
@@ -84,10 +104,10 @@ def read_request(body: bytes, _: str) -> Request | None:
 
 
 def _tools_of(sent: _Request) -> ToolFormat:
-    if is_filled(sent.tools):
-        return ToolFormat.NATIVE
+    offered = tools_in(sent.tools)
     # What is cached may hold tools, and an agent brings its own.
-    return ToolFormat.UNKNOWN if is_given(sent.cached_content) or is_given(sent.agent) else ToolFormat.NONE
+    is_open = offered is ToolFormat.NONE and (is_given(sent.cached_content) or is_given(sent.agent))
+    return ToolFormat.UNKNOWN if is_open else offered
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
@@ -107,6 +127,9 @@ def read_reply(body: bytes, reply: Reply) -> None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one event of a stream says; the last carries the usage."""
+    if (text := plain(_text_event, data)) is not None:
+        reply.say(text.delta.text)
+        return
     if data.startswith(b"[DONE]"):
         reply.done = True
         return
@@ -117,9 +140,11 @@ def read_event(data: bytes, reply: Reply) -> None:
         hear_error(event.error, reply)
         return
     for content in (event.step, event.content, event.delta):
-        _read_item(as_map(content), reply)
+        if content is not None:
+            _read_item(as_map(content), reply)
     _note_status(event.status, None, reply)
-    _read_usage(event.usage, reply)
+    if event.usage is not None:
+        _read_usage(event.usage, reply)
     interaction = decode(_interaction, bytes(event.interaction)) if event.interaction else None
     if interaction is not None:
         _read(interaction, reply)
@@ -132,11 +157,12 @@ def _read(interaction: _Interaction, reply: Reply) -> None:
     # Of an agent its own name is answered, so that like is compared with like.
     reply.model = text_of(interaction.agent) or text_of(interaction.model) or reply.model
     reply.id = text_of(interaction.id) or reply.id
-    thinking = gemini_thinking(as_map(interaction.generation_config))
-    if thinking is not UNSENT_THINKING:
-        reply.thinking = thinking
+    if config := as_map(interaction.generation_config):
+        thinking = gemini_thinking(config)
+        reply.thinking = reply.thinking if thinking is UNSENT_THINKING else thinking
     _note_status(interaction.status, interaction.errors, reply)
-    _read_usage(interaction.usage, reply)
+    if interaction.usage is not None:
+        _read_usage(interaction.usage, reply)
 
 
 def _note_status(status: object, errors: object, reply: Reply) -> None:
@@ -148,8 +174,9 @@ def _note_status(status: object, errors: object, reply: Reply) -> None:
 
 
 def _read_steps(interaction: _Interaction, reply: Reply) -> None:
-    for item in (*maps_in(interaction.steps), *maps_in(interaction.outputs)):
-        _read_item(item, reply)
+    for items in (interaction.steps, interaction.outputs):
+        for item in maps_in(items):
+            _read_item(item, reply)
 
 
 def _read_item(item: Any, reply: Reply) -> None:
@@ -162,8 +189,12 @@ def _read_item(item: Any, reply: Reply) -> None:
         if isinstance(text, str):
             reply.say(text)
     elif isinstance(kind, str) and kind not in _NOT_THE_MODELS:
-        told = map(item.get, ("signature", "summary", "content"))
-        reply.committed |= kind not in _THOUGHTS or any(map(is_given, told))
+        reply.committed |= (
+            kind not in _THOUGHTS
+            or is_given(item.get("signature"))
+            or is_given(item.get("summary"))
+            or is_given(item.get("content"))
+        )
 
 
 def _read_usage(usage: object, reply: Reply) -> None:

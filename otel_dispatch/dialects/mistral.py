@@ -4,22 +4,26 @@ https://docs.mistral.ai/api. Conversations are a format of their own, for which 
 """
 
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, maps_in, note_usage, request_of
+from ..bodies import Fields, decode, hear_error, is_filled, is_text, maps_in, note_usage, plain, request_of, tools_in
+from ..compat import Asked, asked_in, request_in
 from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import as_map, effort_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect, openai_compat
 
 
-class _Request(Fields):
+class _Asked(Asked):
+    agent_id: Any = None
+
+
+class _Turn(Fields):
     model: Any = None
     agent_id: Any = None
-    prompt: Any = None
-    messages: msgspec.Raw = msgspec.Raw()
     inputs: msgspec.Raw = msgspec.Raw()
     tool_confirmations: msgspec.Raw = msgspec.Raw()
     from_entry_id: Any = None
@@ -41,33 +45,45 @@ class _Event(Fields):
     code: Any = None
 
 
-_request = msgspec.json.Decoder(_Request)
+class _TextEvent(msgspec.Struct, gc=False):
+    """The event that most of a stream consists of; any other is refused and read in full."""
+
+    type: Literal["message.output.delta"]
+    content: str
+
+
+_text_event = msgspec.json.Decoder(_TextEvent)
+_asked = msgspec.json.Decoder(_Asked)
+_turn = msgspec.json.Decoder(_Turn)
 _answer = msgspec.json.Decoder(_Answer)
 _event = msgspec.json.Decoder(_Event)
 
 
 def read_agent(body: bytes, path: str) -> Request | None:
     """What a ``POST …/agents/completions`` asks for: an agent, which knows its model."""
-    sent = decode(_request, body)
+    sent = decode(_asked, body)
     if sent is None or text_of(sent.agent_id) is None or not is_filled(sent.messages):
         return None
-    asked = openai_compat.read_request(body, path)
-    offered = ToolFormat.NATIVE if is_filled(sent.tools) else ToolFormat.UNKNOWN
-    return asked and replace(asked, tool_format=offered, thinking=_unless_sent(asked.thinking), api_type=None)
+    return _by_agent(request_in(sent, path, "chat"), is_filled(sent.tools))
+
+
+@lru_cache(256)
+def _by_agent(asked: Request, is_offered: bool) -> Request:
+    offered = ToolFormat.NATIVE if is_offered else ToolFormat.UNKNOWN
+    return replace(asked, tool_format=offered, thinking=_unless_sent(asked.thinking))
 
 
 def read_middle(body: bytes, path: str) -> Request | None:
     """What a ``POST …/fim/completions`` asks for."""
-    sent = decode(_request, body)
-    if sent is None or text_of(sent.model) is None or not isinstance(sent.prompt, str):
+    sent = asked_in(body)
+    if sent is None or text_of(sent.model) is None or not is_text(sent.prompt):
         return None
-    asked = openai_compat.read_request(body, path)
-    return asked and replace(asked, operation="text_completion", api_type=None)
+    return request_in(sent, path, "text_completion")
 
 
 def read_turn(body: bytes, _: str) -> Request | None:
     """What a ``POST …/conversations`` asks for, which begins one, or that to one of them, which goes on with it."""
-    sent = decode(_request, body)
+    sent = decode(_turn, body)
     if sent is None or not _is_turn(sent):
         return None
     model, args = text_of(sent.model), as_map(sent.completion_args)
@@ -77,7 +93,7 @@ def read_turn(body: bytes, _: str) -> Request | None:
         "chat",
         model,
         thinking if model else _unless_sent(thinking),
-        ToolFormat.NATIVE if is_filled(sent.tools) else ToolFormat.NONE if model else ToolFormat.UNKNOWN,
+        ToolFormat.UNKNOWN if model is None and not is_filled(sent.tools) else tools_in(sent.tools),
         sent.stream is True,
         count_of(args.get("max_tokens")),
     )
@@ -88,8 +104,8 @@ def _unless_sent(thinking: Thinking) -> Thinking:
     return UNKNOWN_THINKING if thinking is UNSENT_THINKING else thinking
 
 
-def _is_turn(sent: _Request) -> bool:
-    is_said = is_filled(sent.inputs) or bytes(sent.inputs).lstrip()[:1] == b'"'
+def _is_turn(sent: _Turn) -> bool:
+    is_said = is_text(sent.inputs) or is_filled(sent.inputs)
     if not (is_said or is_filled(sent.tool_confirmations) or text_of(sent.from_entry_id)):
         return False
     # To go on with a conversation no model is named; the SDKs always say whether they stream.
@@ -109,6 +125,10 @@ def read_outputs(body: bytes, reply: Reply) -> None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one event of a streamed turn says."""
+    text = plain(_text_event, data) if reply.model is not None else None
+    if text is not None:
+        reply.say(text.content)
+        return
     event = decode(_event, data)
     if event is None:
         return

@@ -4,20 +4,33 @@ from typing import Any
 
 import msgspec
 
-from ..bodies import UNREADABLE, Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
+from ..bodies import (
+    Fields,
+    decode,
+    hear_error,
+    is_filled,
+    is_given,
+    is_text,
+    maps_in,
+    note_usage,
+    plain,
+    request_of,
+    tools_in,
+)
 from ..record import Reply, Request
 from ..thinking import as_map, ollama_thinking
-from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
+from ..vocabulary import WireFormat, count_of, text_of
 from . import Dialect
 
-_NAME = "ollama"
+_NAME, _WIRE_FORMAT = "ollama", WireFormat.OLLAMA
+_SILENCE = msgspec.Raw(b'""')
 _COMMITMENTS = ("thinking", "tool_calls", "images", "image")
 
 
 class _Request(Fields):
     model: Any = None
     messages: msgspec.Raw = msgspec.Raw()
-    prompt: Any = None
+    prompt: msgspec.Raw = msgspec.Raw()
     stream: Any = None
     think: Any = None
     options: Any = None
@@ -34,6 +47,32 @@ class _Request(Fields):
     conversationId: msgspec.Raw = msgspec.Raw()  # noqa: N815
 
 
+class _PlainMessage(msgspec.Struct, gc=False):
+    role: str
+    id: msgspec.UnsetType = msgspec.UNSET
+    parts: msgspec.UnsetType = msgspec.UNSET
+
+
+class _PlainChat(msgspec.Struct, gc=False):
+    """What most chats are; any other is refused and read in full."""
+
+    model: Any
+    messages: list[_PlainMessage]
+    stream: Any = None
+    think: Any = None
+    options: Any = None
+    tools: msgspec.Raw = msgspec.Raw()
+    id: msgspec.UnsetType = msgspec.UNSET
+    user_id: msgspec.UnsetType = msgspec.UNSET
+    chat_id: msgspec.UnsetType = msgspec.UNSET
+    session_id: msgspec.UnsetType = msgspec.UNSET
+    conversation_id: msgspec.UnsetType = msgspec.UNSET
+    userId: msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+    chatId: msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+    sessionId: msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+    conversationId: msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+
+
 class _Message(Fields):
     role: Any = None
     id: msgspec.Raw = msgspec.Raw()
@@ -42,12 +81,6 @@ class _Message(Fields):
 
 class _Dialogue(Fields):
     messages: Any = None
-
-
-class _Inputs(Fields):
-    model: Any = None
-    input: msgspec.Raw = msgspec.Raw()
-    prompt: msgspec.Raw = msgspec.Raw()
 
 
 class _Answer(Fields):
@@ -63,57 +96,68 @@ class _Answer(Fields):
     error: Any = None
 
 
-class _Vectors(Fields):
-    model: Any = None
-    embeddings: msgspec.Raw = msgspec.Raw()
-    embedding: msgspec.Raw = msgspec.Raw()
-    prompt_eval_count: Any = None
-    error: Any = None
+class _TextMessage(msgspec.Struct, gc=False):
+    content: str = ""
+    thinking: None = None
+    tool_calls: None = None
+    images: None = None
+    image: None = None
 
 
+class _TextLine(msgspec.Struct, gc=False):
+    """The line that most of a stream consists of; any other is refused and read in full."""
+
+    done: bool = False
+    message: _TextMessage | None = None
+    response: str = ""
+    thinking: None = None
+    image: None = None
+    done_reason: None = None
+    prompt_eval_count: None = None
+    eval_count: None = None
+    error: None = None
+
+
+_plain_chat = msgspec.json.Decoder(_PlainChat)
 _request = msgspec.json.Decoder(_Request)
 _messages = msgspec.json.Decoder(list[_Message])
 _dialogue = msgspec.json.Decoder(_Dialogue)
-_inputs = msgspec.json.Decoder(_Inputs)
 _answer = msgspec.json.Decoder(_Answer)
-_vectors = msgspec.json.Decoder(_Vectors)
+_text_line = msgspec.json.Decoder(_TextLine)
 _UI = frozenset({"id", "parts"})
 _FOREIGN = tuple(_Request.__struct_fields__[7:])
 
 
 def read_chat(body: bytes, _: str) -> Request | None:
     """What a ``POST /api/chat`` asks for; None for the chat of an application's own, and where a model is loaded."""
+    chat = plain(_plain_chat, body)
+    if chat is not None and chat.messages:
+        return _asked(chat, "chat")
     sent = decode(_request, body)
-    return _asked(sent, "chat") if sent is not None and _is_dialogue(sent.messages) else None
+    if sent is None or _is_foreign(sent) or not _is_dialogue(sent.messages):
+        return None
+    return _asked(sent, "chat")
 
 
 def read_generate(body: bytes, _: str) -> Request | None:
     """What a ``POST /api/generate`` asks for; None where it has no prompt, which loads a model or unloads it."""
     sent = decode(_request, body)
-    is_prompted = sent is not None and isinstance(sent.prompt, str) and sent.prompt != ""
-    return _asked(sent, "text_completion") if sent is not None and is_prompted else None
-
-
-def read_inputs(body: bytes, _: str) -> Request | None:
-    """What a ``POST /api/embed`` or ``/api/embeddings`` asks for."""
-    sent = decode(_inputs, body)
-    model = text_of(sent.model) if sent is not None else None
-    if sent is None or model is None or not (_is_text(sent.input) or is_filled(sent.input) or _is_text(sent.prompt)):
+    if sent is None or not is_said(sent.prompt) or _is_foreign(sent):
         return None
-    return request_of(WireFormat.OLLAMA, "embeddings", model)
+    return _asked(sent, "text_completion")
 
 
-def _asked(sent: _Request, operation: str) -> Request | None:
+def _asked(sent: _Request | _PlainChat, operation: str) -> Request | None:
     model = text_of(sent.model)
-    if model is None or any(map(sent.__getattribute__, _FOREIGN)):
+    if model is None:
         return None
     return request_of(
-        WireFormat.OLLAMA,
+        _WIRE_FORMAT,
         operation,
         model,
         ollama_thinking(sent.think),
         # The Python SDK sends an empty list where there are none.
-        ToolFormat.NATIVE if is_filled(sent.tools) else ToolFormat.NONE,
+        tools_in(sent.tools),
         sent.stream is not False,
         # Negative is no limit.
         count_of(as_map(sent.options).get("num_predict")),
@@ -123,9 +167,8 @@ def _asked(sent: _Request, operation: str) -> Request | None:
 def _is_dialogue(messages: msgspec.Raw) -> bool:
     if not is_filled(messages):
         return False
-    try:
-        found = _messages.decode(messages)
-    except UNREADABLE:
+    found = decode(_messages, messages)
+    if found is None:
         return _is_dialogue_after_all(messages)
     return all(isinstance(one.role, str) and not (one.id or one.parts) for one in found)
 
@@ -137,8 +180,13 @@ def _is_dialogue_after_all(messages: msgspec.Raw) -> bool:
     return bool(found) and all(isinstance(one.get("role"), str) and not _UI & one.keys() for one in found)
 
 
-def _is_text(raw: msgspec.Raw) -> bool:
-    return bytes(raw).lstrip()[:1] == b'"' and len(bytes(raw).strip()) > 2
+def is_said(raw: msgspec.Raw) -> bool:
+    """Whether *raw* is a text and not an empty one."""
+    return is_text(raw) and raw != _SILENCE
+
+
+def _is_foreign(sent: _Request) -> bool:
+    return any(getattr(sent, name) for name in _FOREIGN)
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
@@ -155,23 +203,15 @@ def read_reply(body: bytes, reply: Reply) -> None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one line of a stream says; the last says ``done``."""
+    line = plain(_text_line, data) if reply.model is not None else None
+    if line is not None and not line.done:
+        if line.message is not None:
+            reply.say(line.message.content)
+        reply.say(line.response)
+        return
     answer = decode(_answer, data)
     if answer is not None:
         _read(answer, reply)
-
-
-def read_vectors(body: bytes, reply: Reply) -> None:
-    """What an answer with embeddings, or an error body, says; the older endpoint names no model."""
-    told = decode(_vectors, body)
-    if told is None:
-        reply.malformed = True
-    elif is_given(told.error):
-        hear_error(told.error, reply)
-    else:
-        reply.committed = is_filled(told.embeddings) or is_filled(told.embedding)
-        reply.malformed = not (told.embeddings or told.embedding)
-        reply.model = text_of(told.model)
-        note_usage(reply.usage, input=told.prompt_eval_count)
 
 
 def _read(answer: _Answer, reply: Reply) -> None:
@@ -195,7 +235,4 @@ CHAT = Dialect("ollama_chat", WireFormat.OLLAMA, ("/api/chat",), read_chat, read
 GENERATE = Dialect(
     "ollama_generate", WireFormat.OLLAMA, ("/api/generate",), read_generate, read_reply, read_event, _NAME
 )
-EMBED = Dialect(
-    "ollama_embed", WireFormat.OLLAMA, ("/api/embed", "/api/embeddings"), read_inputs, read_vectors, read_vectors, _NAME
-)
-DIALECTS = (CHAT, GENERATE, EMBED)
+DIALECTS = (CHAT, GENERATE)

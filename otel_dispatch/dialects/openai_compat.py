@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from ..bodies import UNREADABLE, decode, is_given, maps_in, note_usage
-from ..compat import asked_in, request_in
+from ..bodies import decode, is_given, maps_in, note_usage, plain
+from ..compat import Asked, asked_in, request_in
 from ..complaints import Answered, hear_complaint, hear_failure
 from ..record import UNKNOWN_THINKING, Reply, Request
 from ..routes import upstream_in
@@ -85,6 +85,11 @@ def read_request(body: bytes, path: str) -> Request | None:
             tool_format=ToolFormat.UNKNOWN,
             api_type="chat_completions",
         )
+    return chat_in(sent, path)
+
+
+def chat_in(sent: Asked, path: str) -> Request | None:
+    """What *sent* asks for, as read from the body of a chat."""
     request = request_in(sent, path, "chat", "chat_completions")
     return request if request.model is not None or sent.messages else None
 
@@ -110,26 +115,18 @@ def completion_in(body: bytes, reply: Reply) -> Completion | None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one chunk of a streamed completion says; ``[DONE]`` ends it."""
+    if reply.model is not None and (text := plain(_plain_chunk, data)) is not None:
+        for choice in text.choices:
+            reply.say(choice.delta.content)
+        return
     if data.startswith(b"[DONE]"):
         reply.done = True
-        return
-    if reply.model is not None and _read_plain(data, reply):
         return
     chunk = decode(_completion, data)
     if chunk is None:
         _is_error_list(data, reply)
     else:
         _read(chunk, "delta", reply)
-
-
-def _read_plain(data: bytes, reply: Reply) -> bool:
-    try:
-        choices = _plain_chunk.decode(data).choices
-    except UNREADABLE:
-        return False
-    for choice in choices:
-        reply.say(choice.delta.content)
-    return True
 
 
 def _read(completion: Completion, part: str, reply: Reply) -> None:
@@ -140,8 +137,10 @@ def _read(completion: Completion, part: str, reply: Reply) -> None:
     hear_complaint(completion, reply)
     for choice in maps_in(completion.choices):
         _read_choice(choice, part, reply)
-    usage = completion.usage or as_map(completion.x_groq).get("usage")
-    if usage is not None:
+    usage = completion.usage
+    if not usage and completion.x_groq is not None:
+        usage = as_map(completion.x_groq).get("usage")
+    if usage:
         _read_usage(as_map(usage), reply)
 
 
@@ -152,7 +151,7 @@ def _read_choice(choice: dict[str, Any], part: str, reply: Reply) -> None:
         reply.say(text)
     if finish is not None:
         reply.stop(finish)
-    if is_given(error) or (isinstance(finish, str) and finish in _FAILURES and not reply.failed):
+    if (error and is_given(error)) or (isinstance(finish, str) and finish in _FAILURES and not reply.failed):
         hear_failure(error or {"code": finish}, reply)
     if "usage" in choice:
         _read_usage(as_map(choice["usage"]), reply)  # Moonshot's streams
@@ -167,10 +166,17 @@ def _read_message(message: Mapping[str, Any], reply: Reply) -> None:
             reply.committed = True
     elif content is not None:
         _read_parts(content, reply)
-    if not reply.committed and (named := _COMMITMENTS & message.keys()):
-        reply.committed = any(is_given(message[name]) for name in named)
+    if not reply.committed:
+        _note_commitments(message, reply)
     if "provider_metadata" in message:
         reply.upstream = upstream_in(message["provider_metadata"]) or reply.upstream
+
+
+def _note_commitments(message: Mapping[str, Any], reply: Reply) -> None:
+    for name, value in message.items():
+        if value and name in _COMMITMENTS and is_given(value):
+            reply.committed = True
+            return
 
 
 def _is_thought(message: Mapping[str, Any]) -> bool:
@@ -189,17 +195,18 @@ def _read_parts(content: object, reply: Reply) -> None:
 
 
 def _read_usage(usage: Any, reply: Reply) -> None:
-    prompt, completion = as_map(usage.get("prompt_tokens_details")), as_map(usage.get("completion_tokens_details"))
+    kept, told = reply.usage, usage.get
+    prompt, completion = as_map(told("prompt_tokens_details")), as_map(told("completion_tokens_details"))
     note_usage(
-        reply.usage,
-        input=usage.get("prompt_tokens"),
-        output=usage.get("completion_tokens"),
-        cache_read=prompt.get("cached_tokens"),
-        cache_write=prompt.get("cache_write_tokens"),
-        reasoning=completion.get("reasoning_tokens"),
+        kept,
+        told("prompt_tokens"),
+        told("completion_tokens"),
+        prompt.get("cached_tokens"),
+        prompt.get("cache_write_tokens"),
+        completion.get("reasoning_tokens"),
     )
-    if reply.usage.cache_read is None:
-        note_usage(reply.usage, cache_read=usage.get("prompt_cache_hit_tokens"))  # DeepSeek's
+    if kept.cache_read is None and (cached := told("prompt_cache_hit_tokens")) is not None:
+        note_usage(kept, cache_read=cached)  # DeepSeek's
 
 
 def _is_error_list(body: bytes, reply: Reply) -> bool:

@@ -3,7 +3,9 @@
 Mistral and DeepSeek fill in the middle with the former, the one answering in the shape of chat.
 """
 
-from ..bodies import is_filled, note_usage
+import msgspec
+
+from ..bodies import is_filled, note_usage, plain
 from ..compat import asked_in, request_in
 from ..record import Reply, Request
 from ..thinking import as_map
@@ -12,11 +14,44 @@ from . import Dialect
 from .openai_compat import completion_in, read_event, read_reply
 
 
+class _PlainChoice(msgspec.Struct, gc=False):
+    text: str
+    delta: None = None
+    finish_reason: None = None
+    error: None = None
+    usage: None = None
+
+
+class _PlainChunk(msgspec.Struct, gc=False):
+    """The chunk that most of a stream consists of; any other is refused and read in full."""
+
+    choices: list[_PlainChoice]
+    provider: None = None
+    provider_metadata: None = None
+    usage: None = None
+    error: None = None
+    base_resp: None = None
+    x_groq: None = None
+
+
+_plain_chunk = msgspec.json.Decoder(_PlainChunk)
+
+
 def read_completion_request(body: bytes, path: str) -> Request | None:
     """What a ``POST …/completions`` asks for; None where it names no model or no prompt."""
     sent = asked_in(body)
     request = request_in(sent, path, "text_completion") if sent is not None and sent.prompt else None
     return request if request is not None and request.model is not None else None
+
+
+def read_completion_event(data: bytes, reply: Reply) -> None:
+    """What one chunk of a streamed completion says."""
+    chunk = plain(_plain_chunk, data) if reply.model is not None and reply.id is not None else None
+    if chunk is None:
+        read_event(data, reply)
+        return
+    for choice in chunk.choices:
+        reply.say(choice.text)
 
 
 def read_embedding_request(body: bytes, path: str) -> Request | None:
@@ -43,7 +78,7 @@ COMPLETIONS = Dialect(
     ("/completions",),
     read_completion_request,
     read_reply,
-    read_event,
+    read_completion_event,
 )
 EMBEDDINGS = Dialect(
     "openai_embeddings",

@@ -1,13 +1,14 @@
 """OpenAI's Responses API: https://platform.openai.com/docs/api-reference/responses."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import msgspec
 
-from ..bodies import Fields, decode, hear_error, is_filled, is_given, maps_in, note_usage, request_of
+from ..bodies import Fields, decode, hear_error, is_given, maps_in, note_usage, plain, request_of, tools_in
 from ..record import UNSENT_THINKING, Reply, Request
 from ..thinking import as_map, effort_thinking
-from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
+from ..vocabulary import WireFormat, count_of, text_of
 from . import Dialect
 
 
@@ -40,10 +41,19 @@ class _Event(Fields):
     response: msgspec.Raw = msgspec.Raw()
 
 
+class _TextEvent(msgspec.Struct, gc=False):
+    """The event that most of a stream consists of; any other is refused and read in full."""
+
+    type: Literal["response.output_text.delta"]
+    delta: str
+
+
+_text_event = msgspec.json.Decoder(_TextEvent)
 _request = msgspec.json.Decoder(_Request)
 _response = msgspec.json.Decoder(_Response)
 _event = msgspec.json.Decoder(_Event)
 
+_WIRE_FORMAT = WireFormat.OPENAI_RESPONSES
 _RUNNING = ("queued", "in_progress")
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _COMMITMENTS = frozenset(
@@ -64,14 +74,15 @@ _COMMITMENTS = frozenset(
 def read_request(body: bytes, _: str) -> Request | None:
     """What a ``POST …/responses`` asks for; None for the responses of a form, which name no model and no prompt."""
     sent = decode(_request, body)
-    if sent is None or (text_of(sent.model) is None and text_of(as_map(sent.prompt).get("id")) is None):
+    model = text_of(sent.model) if sent is not None else None
+    if sent is None or (model is None and text_of(as_map(sent.prompt).get("id")) is None):
         return None
     return request_of(
-        WireFormat.OPENAI_RESPONSES,
+        _WIRE_FORMAT,
         "chat",
-        text_of(sent.model),
+        model,
         effort_thinking(as_map(sent.reasoning).get("effort")),
-        ToolFormat.NATIVE if is_filled(sent.tools) else ToolFormat.NONE,
+        tools_in(sent.tools),
         sent.stream is True,
         count_of(sent.max_output_tokens),
         "responses",
@@ -94,6 +105,9 @@ def read_reply(body: bytes, reply: Reply) -> None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one stream event says; the last carries the whole response."""
+    if (text := plain(_text_event, data)) is not None:
+        reply.say(text.delta)
+        return
     event = decode(_event, data)
     kind = text_of(event.type) if event is not None else None
     if event is None:
@@ -132,19 +146,24 @@ def _is_failed(response: _Response, reply: Reply) -> bool:
 def _read_head(response: _Response, reply: Reply) -> None:
     reply.id, reply.model = text_of(response.id) or reply.id, text_of(response.model) or reply.model
     if response.status not in _RUNNING:
-        reply.stop(text_of(as_map(response.incomplete_details).get("reason")) or text_of(response.status))
+        reason = as_map(response.incomplete_details).get("reason")
+        reply.stop((text_of(reason) if reason is not None else None) or response.status)
     thinking = effort_thinking(as_map(response.reasoning).get("effort"))
     if thinking is not UNSENT_THINKING:
         reply.thinking = thinking
-    usage = as_map(response.usage)
-    input_details, output_details = map(as_map, map(usage.get, ("input_tokens_details", "output_tokens_details")))
+    if response.usage is not None:
+        _read_usage(as_map(response.usage).get, reply)
+
+
+def _read_usage(told: Callable[[str], Any], reply: Reply) -> None:
+    taken, given = as_map(told("input_tokens_details")), as_map(told("output_tokens_details"))
     note_usage(
         reply.usage,
-        input=usage.get("input_tokens"),
-        output=usage.get("output_tokens"),
-        cache_read=input_details.get("cached_tokens"),
-        cache_write=input_details.get("cache_write_tokens"),
-        reasoning=output_details.get("reasoning_tokens"),
+        told("input_tokens"),
+        told("output_tokens"),
+        taken.get("cached_tokens"),
+        taken.get("cache_write_tokens"),
+        given.get("reasoning_tokens"),
     )
 
 
@@ -164,7 +183,9 @@ def _read_item(item: Any, reply: Reply) -> None:
                 reply.committed = True
     elif kind == "reasoning":
         # The item alone is no thinking: a model that was billed for nothing also leaves one, empty.
-        reply.committed |= any(is_given(item.get(name)) for name in ("summary", "content", "encrypted_content"))
+        reply.committed |= (
+            is_given(item.get("summary")) or is_given(item.get("content")) or is_given(item.get("encrypted_content"))
+        )
     elif isinstance(kind, str):
         reply.committed = True
 

@@ -105,7 +105,7 @@ def read_all(dialect: Dialect, body: bytes) -> tuple[Request | None, Reply, Repl
 def is_fit(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= 256 and value.isprintable() and bool(value.encode()) == bool(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return all(isinstance(each, str) and is_fit(each) for each in value)
     return isinstance(value, int) and 0 <= value < 2**63
 

@@ -8,7 +8,8 @@ import pytest
 
 from otel_dispatch.demo.provider import chat, chat_stream, error, messages, messages_stream
 from otel_dispatch.dialects import Dialect, dialect_at
-from otel_dispatch.dialects.clouds import INVOKE, RAW_PREDICT
+from otel_dispatch.dialects.bedrock_invoke import INVOKE
+from otel_dispatch.dialects.vertex_raw_predict import RAW_PREDICT
 from otel_dispatch.gateways import hear_headers
 from otel_dispatch.outcome import outcome_of_reply
 from otel_dispatch.record import UNKNOWN_THINKING, Reply, Request, Thinking

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from otel_dispatch.dialects import Dialect, dialect_at
-from otel_dispatch.dialects.cohere import CHAT, EMBED, FIRST_CHAT
+from otel_dispatch.dialects.cohere import CHAT, EMBED
+from otel_dispatch.dialects.cohere_v1 import FIRST_CHAT
 from otel_dispatch.record import UNKNOWN_THINKING, Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, hear, heard, heard_body, heard_events, said

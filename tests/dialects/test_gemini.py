@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from otel_dispatch.dialects import dialect_at
-from otel_dispatch.dialects.gemini import CONTENT, EMBEDDINGS
+from otel_dispatch.dialects.gemini import CONTENT
+from otel_dispatch.dialects.gemini_embeddings import EMBEDDINGS
 from otel_dispatch.models import is_same_model
 from otel_dispatch.record import UNKNOWN_THINKING, Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat

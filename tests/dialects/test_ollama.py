@@ -7,7 +7,8 @@ import pytest
 
 from otel_dispatch.demo.provider import Answer
 from otel_dispatch.dialects import Dialect, dialect_at
-from otel_dispatch.dialects.ollama import CHAT, EMBED, GENERATE
+from otel_dispatch.dialects.ollama import CHAT, GENERATE
+from otel_dispatch.dialects.ollama_embed import EMBED
 from otel_dispatch.record import UNKNOWN_THINKING, Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, hear, heard, heard_body, said

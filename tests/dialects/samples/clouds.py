@@ -1,4 +1,4 @@
-"""What the dialects of clouds.py read."""
+"""What the dialects of bedrock_invoke.py and vertex_raw_predict.py read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the dialects of cohere.py read."""
+"""What the dialects of cohere.py and cohere_v1.py read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the dialects of gemini.py read."""
+"""What the dialects of gemini.py and gemini_embeddings.py read."""
 
 from typing import Any
 

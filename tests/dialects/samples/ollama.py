@@ -1,4 +1,4 @@
-"""What the dialects of ollama.py read."""
+"""What the dialects of ollama.py and ollama_embed.py read."""
 
 from typing import Any
 
