@@ -18,17 +18,18 @@ DRAIN_SECONDS: Final = 5.0
 class Watch:
     """A launch whose process runs; it ends when the process has left and all of its stdout has passed.
 
-    ``heard`` counts the bytes that have passed.
+    ``heard`` counts the bytes that have passed; ``is_gone`` says that the process has left with a code that `Popen`
+    does not know.
     """
 
     __slots__ = (
         *("__weakref__", "_code", "_has_ended", "_is_handing", "_is_late", "_latch", "_partial"),
-        *("heard", "is_piped", "launch"),
+        *("heard", "is_gone", "is_piped", "launch"),
     )
 
     def __init__(self, launch: Launch, is_piped: bool) -> None:
         self.launch, self.is_piped = launch, is_piped and launch.is_told
-        self.heard = 0
+        self.heard, self.is_gone = 0, False
         self._code: int | None = None
         self._has_ended = not self.is_piped
         self._is_handing = self._is_late = False
@@ -87,6 +88,13 @@ class Watch:
         if self._has_ended:
             self._finish()
         else:
+            keeper.later(DRAIN_SECONDS, self._finish)
+
+    @guarded
+    def gone(self) -> None:
+        """Note that the process has left with a code that is not known here; asyncio may know it, and tell it yet."""
+        if self._code is None and not self.is_gone:
+            self.is_gone = True
             keeper.later(DRAIN_SECONDS, self._finish)
 
     def _finish(self) -> None:

@@ -6,6 +6,7 @@ itself, and trio, are not overheard, and then only the exit code tells. uvloop s
 """
 
 import os
+import signal as signals
 from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -62,15 +63,19 @@ def communicate(wrapped: Callable[..., Any], process: Any, args: tuple[Any, ...]
 def poll(wrapped: Callable[..., Any], process: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Watch `Popen._wait` and `Popen._internal_poll`, one of which every way to learn the exit code goes through."""
     watch = _watched.get(process) if _watched else None
-    if watch is None:
+    if watch is None or watch.is_gone:
         return wrapped(*args, **kwargs)
+    is_told = swallow("subprocess.poll", _is_told, process)
     try:
         return wrapped(*args, **kwargs)
     except BaseException as error:
         watch.timed_out(error)
         raise
     finally:
-        watch.exited(process.returncode)
+        if is_told or process.returncode != 0:
+            watch.exited(process.returncode)
+        else:
+            watch.gone()
 
 
 def signal(wrapped: Callable[..., Any], process: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -104,6 +109,22 @@ def left(wrapped: Callable[..., Any], transport: Any, args: tuple[Any, ...], kwa
     if watch is not None and args:
         watch.exited(args[0])
     return wrapped(*args, **kwargs)
+
+
+def _is_told(process: Any) -> bool:
+    """Whether the system will tell the exit code of *process*; where it will not, `Popen` makes up a 0.
+
+    So it is where a program ignores SIGCHLD, and where asyncio has taken the code to a loop that is closed.
+    """
+    if process.returncode is not None or not hasattr(os, "waitid"):
+        return True
+    if signals.getsignal(signals.SIGCHLD) is signals.SIG_IGN:
+        return False
+    try:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 @guarded

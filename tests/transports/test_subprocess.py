@@ -87,6 +87,40 @@ def test_a_program_that_is_no_agent_is_left_alone(told: Told, env: dict[str, str
     assert told.spans() == []
 
 
+@pytest.mark.parametrize(("mode", "end"), [("slow", ("cancelled", "abandoned")), ("success", ("served", None))])
+def test_an_exit_code_that_nobody_is_told_is_not_taken_for_a_success(
+    mode: str, end: tuple[str, str | None], env: dict[str, str], told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipes, "DRAIN_SECONDS", 0.05)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with subprocess.Popen(STREAM, env={**env, "FAKE_MODE": mode}, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.stdout.readline()
+            # Not by `kill`, which would tell who ended it.
+            os.kill(process.pid, signal.SIGKILL) if mode == "slow" else process.stdout.read()
+            assert process.wait() == process.poll() == 0
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    eventually(told.spans)
+    assert outcome(told) == end
+    assert "process.exit.code" not in facts(told.only())
+
+
+def test_an_exit_code_that_a_closed_loop_was_to_tell_is_not_taken_for_a_success(
+    env: dict[str, str], told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipes, "DRAIN_SECONDS", 0.05)
+    with subprocess.Popen(STREAM, env={**env, "FAKE_MODE": "slow"}, stdout=subprocess.PIPE) as process:
+        os.kill(process.pid, signal.SIGKILL)
+        # As asyncio's thread does.
+        os.waitpid(process.pid, 0)
+        assert process.poll() == process.poll() == 0
+    eventually(told.spans)
+    assert outcome(told) == ("cancelled", "abandoned")
+
+
 STOPS: list[tuple[str, Callable[[Any], Any], tuple[str, str | None]]] = [
     ("killed", lambda process: None, ("provider_error", "unknown")),
     ("slow", lambda process: process.kill(), ("cancelled", "cancelled")),

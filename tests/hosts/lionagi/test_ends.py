@@ -36,8 +36,12 @@ def test_a_run_that_is_interrupted_is_cancelled_with_all_that_is_in_it(
     (spans,) = traces(sink)
     assert running.returncode == exit_code, said[-2000:]
     assert tree(spans) == ("invoke_agent li agent", [("invoke_agent operate", [LAUNCH])])
-    ends = {(one.attributes["dispatch.outcome.kind"], one.attributes["dispatch.outcome.class"]) for one in spans}
-    assert ends == {("cancelled", "cancelled")}
+    ends = {
+        one.name: (one.attributes["dispatch.outcome.kind"], one.attributes["dispatch.outcome.class"]) for one in spans
+    }
+    # A loop that is closed early takes the exit code of the program with it, and then nobody knows who ended it.
+    assert ends.pop("invoke_agent claude") in {("cancelled", "cancelled"), ("cancelled", "abandoned")}
+    assert set(ends.values()) == {("cancelled", "cancelled")}
 
 
 @since(0, 30)
