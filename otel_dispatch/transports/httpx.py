@@ -17,14 +17,16 @@ _RETRY_COUNT = RETRY_COUNT.encode()
 
 def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Watch a synchronous send."""
-    departed = _depart(args[0] if args else kwargs.get("request"))
+    request = args[0] if args else kwargs.get("request")
+    # Most requests of a host are no calls: those are to cost next to nothing.
+    departed = _depart(request) if getattr(request, "method", None) == "POST" else None
     return wrapped(*args, **kwargs) if departed is None else fly(departed, _arrive, wrapped, args, kwargs)
 
 
 def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Watch an asynchronous send; what is no model call keeps the very coroutine it had."""
     request = args[0] if args else kwargs.get("request")
-    route = swallow("httpx.asend", _route_of, request)
+    route = swallow("httpx.asend", _route_of, request) if getattr(request, "method", None) == "POST" else None
     return wrapped(*args, **kwargs) if route is None else _asend(request, wrapped, args, kwargs)
 
 
@@ -51,9 +53,7 @@ def _depart(request: Any) -> Departed | None:
 
 
 def _route_of(request: Any) -> Route | None:
-    if request is None or request.method != "POST" or not is_armed():
-        return None
-    return route_at(request.url.raw_path)
+    return route_at(request.url.raw_path) if is_armed() else None
 
 
 def _retries_of(headers: list[tuple[bytes, bytes]]) -> str:
