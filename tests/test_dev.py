@@ -200,6 +200,8 @@ needs_process_groups = pytest.mark.skipif(os.name == "nt", reason="Windows has n
 def builder(dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have a Jaeger wanted, and a venv whose Python notes what it was started with and then takes its time."""
     monkeypatch.delenv("DISPATCH_JAEGER_BUILD")
+    # The tests themselves may run beside a build.
+    monkeypatch.delenv("DISPATCH_JAEGER_UNTIL", raising=False)
     notes = tmp_path / "notes"
     python = Path(dev.program("python"))
     python.write_text(

@@ -180,7 +180,7 @@ def test_an_answer_in_attributes() -> None:
     assert words_of_reply(reply) == {
         "gen_ai.response.model": "m-1",
         "gen_ai.response.id": "id-1",
-        "gen_ai.response.finish_reasons": ["stop", "length"],
+        "gen_ai.response.finish_reasons": ("stop", "length"),
         "gen_ai.usage.input_tokens": 1,
         "gen_ai.usage.output_tokens": 0,
         "gen_ai.usage.cache_read.input_tokens": 2,
