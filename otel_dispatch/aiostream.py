@@ -1,6 +1,6 @@
 """A stream of aiohttp's while it is overheard: the same object, with ears where bytes are taken out of it."""
 
-from asyncio import CancelledError
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -64,7 +64,7 @@ class _Body:
         else:
             # Whoever cancels a read may read on; only the end of the body tells. The exception itself, kept, would
             # keep the stream.
-            self._is_cancelled = isinstance(error, CancelledError)
+            self._is_cancelled = isinstance(error, _cancelled_error())
 
     def broken(self, stream: Any, error: BaseException) -> None:
         """Hear that nothing more can be read."""
@@ -81,7 +81,7 @@ class _Body:
             # The status has said it all: few read what comes with it.
             self.hearing.end()
         elif self._is_cancelled:
-            self.hearing.fail(CancelledError())
+            self.hearing.fail(_cancelled_error()())
         else:
             self.hearing.close()
 
@@ -159,3 +159,9 @@ def _listening(kind: Any) -> Any:
     for name in ("__doc__", "__module__", "__name__", "__qualname__"):
         setattr(Ears, name, getattr(kind, name))
     return Ears
+
+
+def _cancelled_error() -> type[BaseException]:
+    # aiohttp has imported asyncio long before a stream of its is read; to be there beforehand is not for us.
+    found: type[BaseException] = sys.modules["asyncio"].CancelledError
+    return found

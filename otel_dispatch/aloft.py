@@ -22,9 +22,9 @@ def opened(one: Open) -> None:
     _open[id(one)] = one
 
 
-def closed(one: Open) -> None:
-    """Forget *one*, which has ended."""
-    _open.pop(id(one), None)
+def closed(one: Open) -> bool:
+    """Forget *one*, which has ended; False where it is not ours to end: a fork copied it, or it has ended before."""
+    return _open.pop(id(one), None) is not None
 
 
 def count() -> int:

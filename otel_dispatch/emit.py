@@ -66,6 +66,10 @@ class Flight:
         base = self._now if self._foreign is not None else trace.set_span_in_context(self.span, self._now)
         return context.attach(context.with_frame(context.IN_FLIGHT, base))
 
+    def leave(self, token: Any) -> None:
+        """Undo `enter`, also where an interrupt struck before it gave its *token*."""
+        context.attach(self._now) if token is None else context.detach(token)
+
     @guarded
     def stream(self) -> None:
         """Note that the answer will come in pieces; on somebody's span, write what is true if nobody reads on."""
@@ -177,7 +181,8 @@ class Flight:
         self._land(found)
 
     def _land(self, found: Outcome) -> None:
-        aloft.closed(self)
+        if not aloft.closed(self):
+            return
         words: Words = {}
         try:
             words = self._final_words(found)

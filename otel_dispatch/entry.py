@@ -127,7 +127,8 @@ class Run:
         if self._ended:
             return
         self._ended = True
-        aloft.closed(self)
+        if not aloft.closed(self):
+            return
         end_ns = end_ns or time.time_ns()
         succeeds(self._end, error, end_ns)
         if self.span.is_recording():

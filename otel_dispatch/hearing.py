@@ -64,6 +64,8 @@ class Hearing:
     def end(self) -> None:
         """Hear that the body has come to its end; safe to call twice."""
         reply = self.flight.reply
+        if self._unpack is not None and self._unpack.is_bomb:
+            self._size, reply.unread = LIMIT + 1, True
         if self._lines is None:
             if self._size <= LIMIT:
                 self.flight.read(self._dialect.reply, b"".join(self._body))

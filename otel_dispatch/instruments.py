@@ -1,8 +1,10 @@
 """The tracer, meters, logger and record file that dispatches are told to."""
 
+import concurrent.futures.thread  # noqa: F401 - so that a fork asks for our lock before it takes this module's
+import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
@@ -13,6 +15,7 @@ from . import attributes as a
 from . import recordfile
 from .environment import held
 from .guard import swallow
+from .labels import Labels
 from .record import Dispatch, Outcome, Usage
 from .version import __version__
 from .vocabulary import Field, Kind
@@ -28,6 +31,7 @@ class Instruments:
     """Everything that one set-up writes to; made once, when the first dispatch starts."""
 
     def __init__(self, tracer_provider: Any = None, meter_provider: Any = None, logger_provider: Any = None) -> None:
+        self._labels = Labels()
         self.tracer: Tracer = trace.get_tracer(
             a.SCOPE, __version__, tracer_provider=tracer_provider, schema_url=a.SCHEMA_URL
         )
@@ -72,16 +76,13 @@ class Instruments:
     def count(self, dispatch: Dispatch, outcome: Outcome) -> None:
         """Count *dispatch*, independent of whether its span is sampled."""
         inherited = dispatch.provenance.inherited
-        self._calls.add(
-            1,
-            {
-                a.KIND: str(dispatch.kind),
-                a.PROVIDER: dispatch.provider,
-                a.MODEL: dispatch.model,
-                a.OUTCOME_KIND: str(outcome.kind),
-                a.INHERITED: bool(inherited),
-            },
-        )
+        who = self._labels.bounded({a.PROVIDER: dispatch.provider, a.MODEL: dispatch.model})
+        how: dict[str, Any] = {
+            a.KIND: str(dispatch.kind),
+            a.OUTCOME_KIND: str(outcome.kind),
+            a.INHERITED: bool(inherited),
+        }
+        self._calls.add(1, {**who, **how})
         for name in inherited:
             self._inherited.add(1, {a.KIND: str(dispatch.kind), a.FIELD: name})
 
@@ -91,7 +92,7 @@ class Instruments:
 
     def time_call(self, words: Words, usage: Usage, seconds: float) -> None:
         """Add a model call's duration and tokens, with the labels that semconv asks for."""
-        labels = {name: words[name] for name in _CLIENT_LABELS if name in words}
+        labels = self._labels.bounded({name: words[name] for name in _CLIENT_LABELS if name in words})
         self._call.record(seconds, labels)
         labels.pop(a.ERROR_TYPE, None)
         for kind, tokens in (("input", usage.input), ("output", usage.output)):
@@ -125,6 +126,9 @@ _CLIENT_LABELS = (
 )
 
 
+_FORK_WAITS: Final = 1.0
+
+
 class _Slot:
     """Holds the instruments of this process; they are made when the first dispatch needs them."""
 
@@ -134,6 +138,20 @@ class _Slot:
         self.made: Instruments | None = None
         self.make: Callable[[], Instruments | None] | None = None
         self.is_armed = False
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Have a fork wait while another thread makes them: its child would find neither them nor the lock free."""
+        self._is_held = self.lock.acquire(timeout=_FORK_WAITS)
+
+    def let_go(self) -> None:
+        """Go on after a fork."""
+        if self._is_held:
+            self.lock.release()
+
+    def begin_anew(self) -> None:
+        """Forget who held the lock: in a child that a fork has made, nobody does."""
+        self.lock = threading.RLock()
 
     def get(self) -> Instruments | None:
         with self.lock:
@@ -144,6 +162,8 @@ class _Slot:
 
 
 _slot = _Slot()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_slot.hold, after_in_parent=_slot.let_go, after_in_child=_slot.begin_anew)
 
 
 def instruments() -> Instruments | None:

@@ -43,7 +43,7 @@ def remove_all() -> None:
         _wanted.clear()
         for key, (parent, attribute, wrapper, original) in _installed.items():
             _replace_copies(_copies.get(key, ()), attribute, wrapper, original)
-            if vars(parent).get(attribute) is not wrapper:
+            if not _is_ours(vars(parent).get(attribute), wrapper):
                 continue
             if original is _ABSENT:
                 delattr(parent, attribute)
@@ -92,6 +92,11 @@ def _apply(module: ModuleType, seam: Seam) -> None:
     _installed[key] = (parent, attribute, vars(parent)[attribute], original)
     _copies[key] = seam.copied_to
     _replace_copies(seam.copied_to, attribute, original, wrapper)
+
+
+def _is_ours(current: Any, wrapper: Any) -> bool:
+    # Who monkeypatches by hand puts back what the class gave for the asking: ours, bound to the class.
+    return current is wrapper or getattr(current, "_self_parent", None) is wrapper
 
 
 def _replace_copies(modules: tuple[str, ...], name: str, held: Any, by: Any) -> None:

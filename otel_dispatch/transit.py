@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from functools import lru_cache
 from typing import Any
 
-from . import context
 from .dialects import Dialect, dialect_at
 from .emit import Flight, take_off
 from .guard import succeeds
@@ -49,14 +48,15 @@ def fly(
 ) -> Any:
     """Send, and hear what comes of it."""
     dialect, flight = departed
-    token = flight.enter()
+    token = None
     try:
+        token = flight.enter()
         response = wrapped(*args, **kwargs)
     except BaseException as error:
         flight.fail(error)
         raise
     finally:
-        context.detach(token)
+        flight.leave(token)
     if not succeeds(arrive, dialect, flight, response):
         flight.lose()
     return response
@@ -71,14 +71,15 @@ async def afly(
 ) -> Any:
     """Send asynchronously, and hear what comes of it."""
     dialect, flight = departed
-    token = flight.enter()
+    token = None
     try:
+        token = flight.enter()
         response = await wrapped(*args, **kwargs)
     except BaseException as error:
         flight.fail(error)
         raise
     finally:
-        context.detach(token)
+        flight.leave(token)
     if not succeeds(arrive, dialect, flight, response):
         flight.lose()
     return response
@@ -154,5 +155,7 @@ class Overheard:
 
     def __del__(self, aside: Callable[[Callable[[], object]], None] = keeper.aside) -> None:
         # Bound here, as an interpreter that shuts down may have emptied this module.
-        if not self.hearing.is_over:
-            aside(self.hearing.close)
+        hearing: Hearing | None = self.__dict__.get("hearing")
+        # An interrupt may strike before there is one.
+        if hearing is not None and not hearing.is_over:
+            aside(hearing.close)

@@ -7,26 +7,36 @@ from typing import Any, Final
 
 Decode = Callable[[bytes], bytes]
 
+_LEAST_BOMB: Final = 8 * 1024 * 1024
+_SWELLS: Final = 64
+"""How many bytes one may become; text becomes ten at most, and zeros a thousand."""
+
+_HEADER: Final = 2
+"""The bytes of zlib's header, which alone tells whether there is one."""
+
 
 class Unpack:
     """Decodes what passes; garbage stays garbage to us and is the host's to find.
 
-    ``is_broken`` says that the body was not in the encoding that it claims.
+    ``is_broken`` says that the body was not in the encoding that it claims, ``is_bomb`` that so little of it became so
+    much that it is not heard any further.
     """
 
     def __init__(self, decode: Decode, error: type[Exception]) -> None:
         self._decode, self._error = decode, error
-        self.is_broken = False
+        self.is_broken = self.is_bomb = False
 
     def __call__(self, chunk: bytes) -> bytes:
-        """*chunk*, decoded; nothing once it was found to be garbage."""
-        if self.is_broken:
+        """*chunk*, decoded; nothing once it was found to be garbage, or a bomb."""
+        if self.is_broken or self.is_bomb:
             return b""
         try:
             return self._decode(chunk)
         except self._error:
             self.is_broken = True
-            return b""
+        except OverflowError:
+            self.is_bomb = True
+        return b""
 
 
 def unpacker(encoding: str) -> Unpack | None:
@@ -41,10 +51,31 @@ def unpacker(encoding: str) -> Unpack | None:
     return None
 
 
-def _inflate(codec: Any) -> Decode:
-    # 32 + 15 bits: tell gzip and zlib apart by the header.
-    decode: Decode = codec.decompressobj(codec.MAX_WBITS | 32).decompress
-    return decode
+class _Inflate:
+    """Inflates gzip and zlib, which it tells apart by their header, and "deflate" that lacks its header."""
+
+    def __init__(self, codec: Any) -> None:
+        self._codec, self._first = codec, b""
+        self._stream: Any = codec.decompressobj(codec.MAX_WBITS | 32)
+        self._is_sure = False
+
+    def __call__(self, chunk: bytes) -> bytes:
+        """*chunk*, inflated; may raise ``zlib.error``, and ``OverflowError`` where that would be too much."""
+        most = max(_LEAST_BOMB, len(chunk) * _SWELLS)
+        try:
+            inflated = self._stream.decompress(chunk, most)
+        except self._codec.error:
+            if self._is_sure:
+                raise
+            # Servers that say "deflate" may mean the bare stream, and clients take both.
+            self._stream = self._codec.decompressobj(-self._codec.MAX_WBITS)
+            inflated = self._stream.decompress(self._first + chunk, most)
+        if self._stream.unconsumed_tail:
+            raise OverflowError
+        if not self._is_sure:
+            self._first += chunk
+            self._is_sure = len(self._first) >= _HEADER
+        return bytes(inflated)
 
 
 def _brotli(codec: Any) -> Decode:
@@ -65,7 +96,7 @@ def _zstd(codec: Any) -> Decode:
 
 
 _Codecs = tuple[tuple[str, Callable[[Any], Decode], str], ...]
-_INFLATE: Final[_Codecs] = (("zlib", _inflate, "error"),)
+_INFLATE: Final[_Codecs] = (("zlib", _Inflate, "error"),)
 _CODECS: Final[dict[str, _Codecs]] = {
     "gzip": _INFLATE,
     "x-gzip": _INFLATE,

@@ -126,6 +126,9 @@ def _arrive(dialect: Dialect, flight: Flight, response: Any, session: Any, kwarg
     hearing, stream = _hearing(dialect, flight, response), response.content
     if response._body is not None:
         hearing.whole(response._body)
+    elif (error := stream.exception()) is not None:
+        # What came with the head has broken it already: whoever reads is told so, and reads nothing.
+        flight.arrive() if response.status >= 300 else flight.fail(error)
     elif not stream.at_eof():
         flight.stream()
         overhear(response, hearing, _decoder(hearing, response, session, kwargs.get("auto_decompress")))

@@ -1,0 +1,156 @@
+"""Interrupts: one that strikes the host arrives, whatever of ours it strikes in, and what comes after is observed."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx2
+import pytest
+from opentelemetry import context as otel
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+import otel_dispatch
+from otel_dispatch import aloft
+from otel_dispatch.demo.provider import Answer, Provider, chat_stream
+from tests.conftest import Told
+from tests.faults.programs import run
+
+OURS = str(Path(otel_dispatch.__file__).parent)
+CHUNKS = chat_stream(["a ", "b "], model="m", usage=(3, 4))
+BODY = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+
+INTERRUPTED = {
+    "a call": 'client.chat.completions.create(model="m", messages=HI)',
+    "a stream": 'list(client.chat.completions.create(model="m", messages=HI, stream=True))',
+}
+HOSTS = {
+    "sync": """
+        import os, signal, threading, openai
+        client = openai.OpenAI(max_retries=0)
+        threading.Timer(TIMER, os.kill, (os.getpid(), signal.SIGINT)).start()
+        {ask}
+    """,
+    "async": """
+        import asyncio, os, signal, threading, openai
+        async def main():
+            client = openai.AsyncOpenAI(max_retries=0)
+            threading.Timer(TIMER, os.kill, (os.getpid(), signal.SIGINT)).start()
+            {aask}
+        asyncio.run(main())
+    """,
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals")
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("what", INTERRUPTED)
+def test_an_interrupt_arrives_and_leaves_one_cancelled_call(
+    provider: Provider, tmp_path: Path, what: str, host: str
+) -> None:
+    asked = INTERRUPTED[what]
+    awaited = asked.replace("client.", "await client.", 1)
+    if what == "a stream":
+        awaited = f"async for _ in {awaited.removeprefix('list(').removesuffix(')')}: pass"
+    code = HOSTS[host].format(ask=asked, aask=awaited).replace("TIMER", "1.0")
+    slow = Answer(delay=20) if what == "a call" else Answer(headers=CHUNKS.headers, chunks=[b"data: {}\n\n", 20.0])
+    provider.script(slow, slow)
+    ran = run(provider, tmp_path, code)
+    assert ran.code == -signal.SIGINT
+    assert ran.err.splitlines()[-1] == "KeyboardInterrupt"
+    assert ran.told() == {"m": ("cancelled", "cancelled")}
+
+
+class Striker:
+    """Raises KeyboardInterrupt at the n-th line of ours that runs."""
+
+    def __init__(self, at: int) -> None:
+        self.left, self.has_struck = at, False
+
+    def __enter__(self) -> "Striker":
+        self._before = sys.gettrace()
+        sys.settrace(self._call)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _call(self, frame: FrameType, event: str, arg: Any) -> Any:
+        # A finaliser swallows what strikes it, with us and without.
+        is_ours = frame.f_code.co_filename.startswith(OURS) and frame.f_code.co_name != "__del__"
+        return self._line if is_ours and not self.has_struck else None
+
+    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if event == "line" and not self.has_struck:
+            self.left -= 1
+            if self.left < 0:
+                self.has_struck = True
+                raise KeyboardInterrupt
+        return self._line
+
+
+def chunks() -> Iterator[bytes]:
+    for piece in CHUNKS.chunks or ():
+        if isinstance(piece, bytes):
+            yield piece
+
+
+class Pieces(httpx2.SyncByteStream):
+    def __iter__(self) -> Iterator[bytes]:
+        return chunks()
+
+
+def client() -> httpx2.Client:
+    headers = dict(CHUNKS.headers)
+    return httpx2.Client(
+        transport=httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, stream=Pieces()))
+    )
+
+
+def stream(over: httpx2.Client) -> bytes:
+    with over.stream("POST", "http://127.0.0.1:9/v1/chat/completions", content=BODY) as response:
+        return b"".join(response.iter_raw())
+
+
+@pytest.mark.timeout(240)
+def test_an_interrupt_at_any_line_of_ours_arrives_and_the_next_call_is_observed(
+    make_told: Callable[[], Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What strikes inside a finaliser no host ever gets, with us and without: Python hands it to this hook.
+    finalisers: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: finalisers.append(unraisable.exc_type))
+    told, over = make_told(), client()
+    whole = stream(over)
+    at, arrived, left = 0, 0, list[int]()
+    while True:
+        told.exporter.clear()
+        striker = Striker(at)
+        try:
+            with striker:
+                assert stream(over) == whole
+        except KeyboardInterrupt:
+            arrived += 1
+        if not striker.has_struck:
+            break
+        if trace.get_current_span().get_span_context().is_valid:
+            left.append(at)
+            otel.attach(Context())
+        assert stream(over) == whole
+        names = [(span.attributes or {}).get("dispatch.outcome.kind") for span in told.spans()]
+        assert names[-1:] == ["served"], f"after line {at} the next call is not observed"
+        assert len(names) <= 2, f"line {at} ends a span twice"
+        at += 1
+    assert at > 100
+    assert arrived + len(finalisers) == at
+    assert set(finalisers) <= {KeyboardInterrupt}
+    assert len(finalisers) < at / 10
+    # Python runs no line of ours without a moment before it: those that put the context back cannot guard themselves.
+    assert len(left) <= 5, left
+    # One that is struck as it ends, after it has been marked as ended, stays open: these are its few lines.
+    aloft.end_all()
+    assert aloft.count() <= 10
+    aloft._open.clear()
