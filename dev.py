@@ -32,6 +32,9 @@ usage: python3 dev.py COMMAND
   check          every check, the tests last
   matrix [rows]  the tests against other versions and beside other instrumentations
   bench [args]   what an instrumented call costs
+  fuzz [seconds] anything in place of what others send, led by coverage where atheris installs
+  audit-deps     the locked dependencies against the database of known vulnerabilities
+  docs           the API's pages, into build/docs
 
 Each sets up .venv first. Where Go is installed, all the tests and check build a real Jaeger beside them, once.
 """
@@ -41,6 +44,9 @@ MODULES = {
     "test": ["pytest", "-n", "auto"],
     "matrix": ["matrix"],
     "bench": ["benchmarks.overhead"],
+    "fuzz": ["fuzz"],
+    "audit-deps": ["audit_deps"],
+    "docs": ["docs.api"],
 }
 
 CHECKS = {

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from .command import MISUSED, UsageError
+from .legible import LINE, clean
 from .recordfile import UnreadableError
 from .version import __version__
 
@@ -28,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISUSED, f"otel-dispatch: {message} (see {self.prog} --help)\n")
+        self.exit(MISUSED, f"otel-dispatch: {clean(message, LINE)} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
     except (UsageError, UnreadableError) as error:
-        sys.stderr.write(f"otel-dispatch: {error}\n")
+        sys.stderr.write(f"otel-dispatch: {clean(str(error), LINE)}\n")
         return MISUSED
     except BrokenPipeError:
         # `| head` has what it wanted; what the interpreter still flushes at exit goes nowhere.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,11 +22,16 @@ SCOPE_VARIABLE = "DISPATCH_OTEL_SCOPE"
 _TRACE = ("TRACEPARENT", "TRACESTATE")
 _LIMIT = 4096
 _REQUESTED = ("provider", "model")
+_MOST_STATES = 32
+_STATE = re.compile(
+    r"([a-z][_0-9a-z*/-]{0,255}|[a-z0-9][_0-9a-z*/-]{0,240}@[a-z][_0-9a-z*/-]{0,13})"
+    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+)
 
 
 def receive(environ: Mapping[str, str]) -> None:
     """Take up TRACEPARENT and the scope that a parent process left in *environ*; both are untrusted."""
-    carrier = {name.lower(): environ[name] for name in _TRACE if name in environ}
+    carrier = _fit({name.lower(): environ[name] for name in _TRACE if name in environ})
     parent = TraceContextTextMapPropagator().extract(carrier, context=Context()) if carrier else None
     is_valid = parent is not None and trace.get_current_span(parent).get_span_context().is_valid
     context.begin(_frame_from(environ.get(SCOPE_VARIABLE, "")), parent if is_valid else None)
@@ -34,11 +40,18 @@ def receive(environ: Mapping[str, str]) -> None:
 def caller_in(meta: object) -> Context | None:
     """The context of the caller that *meta*, what MCP carries beside a request's arguments, names; None without one."""
     told = {name.lower(): getattr(meta, name.lower(), None) for name in _TRACE}
-    carrier = {name: value for name, value in told.items() if isinstance(value, str)}
+    carrier = _fit({name: value for name, value in told.items() if isinstance(value, str)})
     if not carrier:
         return None
     found = TraceContextTextMapPropagator().extract(carrier, context=context.here())
     return found if trace.get_current_span(found).get_span_context().is_remote else None
+
+
+def _fit(carrier: dict[str, str]) -> dict[str, str]:
+    # OpenTelemetry logs a state that it refuses, as it is: the environment's values are nobody's to print.
+    states = [word for each in carrier.get("tracestate", "").split(",") if (word := each.strip(" \t"))]
+    is_fit = len(states) <= _MOST_STATES and all(map(_STATE.fullmatch, states))
+    return carrier if is_fit else {name: value for name, value in carrier.items() if name != "tracestate"}
 
 
 def hand_on(env: Mapping[str, str], below: trace.Span | None = None) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Codex's configuration: its own file, a profile's, and those of a project that is trusted, as 0.169.0 layers them."""
 
+import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from .session import Settings
 _FILE: Final = "config.toml"
 # A project may choose a model, but not where it is asked.
 _OF_PROJECTS: Final = frozenset({"model", "model_reasoning_effort"})
+# Python's reader takes time that grows with the square of a key's parts, and a launch waits for it.
+_LARGEST: Final = 2**17
+_MOST_DOTS: Final = 64
 
 
 def settings_of(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> Settings:
@@ -26,7 +30,8 @@ def settings_of(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> S
     for path in _trusted(whole or {}, there):
         of_project = flat(_read(path / ".codex" / _FILE) or {})
         told.update({name: value for name, value in of_project.items() if name in _OF_PROJECTS})
-    return Settings(told, is_whole=name is None or profile is not None)
+    is_read = whole is not None or home is None or not os.path.lexists(home / _FILE)
+    return Settings(told, is_whole=is_read and (name is None or profile is not None))
 
 
 def profile_in(arguments: Sequence[str], told: Mapping[str, str]) -> str | None:
@@ -47,13 +52,18 @@ def options_in(arguments: Sequence[str]) -> dict[str, str]:
 
 def flat(told: Mapping[str, Any], path: str = "") -> dict[str, str]:
     """The strings in *told*, by their dotted paths."""
-    found: dict[str, str] = {}
-    for name, value in told.items():
-        if isinstance(value, dict):
-            found.update(flat(value, f"{path}{name}."))
-        elif isinstance(value, str):
-            found[f"{path}{name}"] = value
-    return found
+    return dict(_strings_in(told, path))
+
+
+def _strings_in(told: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    waiting = [(path, told)]
+    while waiting:
+        above, table = waiting.pop()
+        for name, value in table.items():
+            if isinstance(value, dict):
+                waiting.append((f"{above}{name}.", value))
+            elif isinstance(value, str):
+                yield f"{above}{name}", value
 
 
 def _profile(whole: Mapping[str, Any], home: Path, name: str) -> dict[str, str] | None:
@@ -86,7 +96,9 @@ def _read(path: Path) -> Mapping[str, Any] | None:
 
 
 def _decoded(text: str) -> Mapping[str, Any] | None:
+    if len(text) > _LARGEST or any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        return None
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None

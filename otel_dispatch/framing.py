@@ -31,10 +31,13 @@ LIMIT: Final = 4 * 1024 * 1024
 class JsonLines:
     """One JSON value a line (https://github.com/ndjson/ndjson-spec)."""
 
-    __slots__ = ("_rest", "overrun")
+    __slots__ = ("_more", "_rest", "_size", "overrun")
 
     def __init__(self) -> None:
         self._rest = b""
+        # As in `sse.Lines`: what goes on in one line.
+        self._more: list[bytes] = []
+        self._size = 0
         self.overrun = False
 
     def events(self, chunk: bytes) -> Iterable[bytes]:
@@ -47,20 +50,28 @@ class JsonLines:
 
     def end(self) -> Iterator[bytes]:
         """A last line that no line break ends."""
-        line, self._rest = self._rest.strip(), b""
+        line, self._rest = self._taken().strip(), b""
         if line:
             yield line
 
     def _events(self, chunk: bytes) -> Iterator[bytes]:
         if self.overrun:
             return
-        lines = (self._rest + chunk).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            if line := line.strip():
-                yield line
-        if len(self._rest) > LIMIT:
-            self.overrun, self._rest = True, b""
+        if self._rest and b"\n" not in chunk:
+            self._more.append(chunk)
+            self._size += len(chunk)
+        else:
+            lines = (self._taken() + chunk).split(b"\n")
+            self._rest = lines.pop()
+            for line in lines:
+                if line := line.strip():
+                    yield line
+        if len(self._rest) + self._size > LIMIT:
+            self.overrun, self._rest, self._more = True, b"", []
+
+    def _taken(self) -> bytes:
+        more, self._more, self._size = self._more, [], 0
+        return b"".join((self._rest, *more)) if more else self._rest
 
 
 _FRAMINGS: Final[dict[str, Callable[[], Framing]]] = {

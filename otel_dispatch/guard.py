@@ -4,19 +4,25 @@ import functools
 import logging
 import traceback
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
+
+from .legible import LINE, clean
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 log = logging.getLogger("otel_dispatch")
 
+_MOST_TOLD: Final = 1000
 _told: set[str] = set()
 
 
 def once(key: str) -> bool:
-    """True the first time this process asks for *key*, so that a fault is reported once and not once a call."""
-    if key in _told:
+    """True the first time this process asks for *key*, so that a fault is reported once and not once a call.
+
+    After a thousand different ones nothing more is told: what comes from outside could make up new ones for ever.
+    """
+    if key in _told or len(_told) >= _MOST_TOLD:
         return False
     _told.add(key)
     return True
@@ -29,15 +35,17 @@ def report(place: str, error: Exception) -> None:
         log.warning(
             "otel_dispatch failed in %s (%s); your call is unaffected.\n%s",
             place,
-            type(error).__name__,
+            clean(type(error).__name__),
             frames,
         )
 
 
 def warn(sentence: str, *args: object) -> None:
     """Say one sentence about wrong configuration, once per process."""
-    if once(sentence % args if args else sentence):
-        swallow("warn", log.warning, sentence, *args)
+    # A path or a name from outside must not look like a line of the log's own, nor steer a terminal.
+    told = tuple(clean(each, LINE) if isinstance(each, str) else each for each in args)
+    if once(sentence % told if told else sentence):
+        swallow("warn", log.warning, sentence, *told)
 
 
 def swallow(place: str, function: Callable[..., R], *args: Any, **kwargs: Any) -> R | None:

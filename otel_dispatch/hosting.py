@@ -27,6 +27,8 @@ Given = Mapping[str, Any]
 
 _NONE: Final[Mapping[str, Value]] = MappingProxyType({})
 _TAKEN: Final = ("dispatch.", "gen_ai.", "otel.")
+# A span of the SDK has room for 128, and forgets the oldest for the newest.
+_MOST: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +230,15 @@ def _with_report(told: Ending, below: list[Dispatch], dispatch: Dispatch) -> Dis
 
 
 def _words(attributes: Mapping[str, Value]) -> dict[str, Value]:
-    taken = sorted(name for name in attributes if name.startswith(_TAKEN))
+    # First the name as it will be written: what is cleaned away must not hide a prefix that is ours.
+    named = {clean(name): value for name, value in attributes.items() if _is_plain(value)}
+    taken = sorted(name for name in named if name.startswith(_TAKEN))
     if taken:
         warn("A host's own attributes have a prefix of its own; left out: %s.", ", ".join(taken))
-    kept = {name: value for name, value in attributes.items() if name not in taken and _is_plain(value)}
-    return {clean(name): clean(value) if isinstance(value, str) else value for name, value in kept.items()}
+    kept = [name for name in named if name and name not in taken]
+    if len(kept) > _MOST:
+        warn("A host tells more than %s attributes of its own at once; the rest is left out.", _MOST)
+    return {name: clean(value) if isinstance(value := named[name], str) else value for name in kept[:_MOST]}
 
 
 def _is_plain(value: object) -> bool:

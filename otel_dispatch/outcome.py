@@ -3,7 +3,7 @@
 from .codes import BY_CODE
 from .record import Outcome, Reply
 from .thrown import TYPES, carried_by, cause_of, names_of
-from .vocabulary import OutcomeClass, OutcomeKind
+from .vocabulary import OutcomeClass, OutcomeKind, clean
 
 _C, _K = OutcomeClass, OutcomeKind
 
@@ -109,7 +109,7 @@ def error_type_of(outcome: Outcome, error: BaseException | None, status: int | N
     if status is not None and status >= 300:
         return str(status)
     if error is not None:
-        return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+        return clean(f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."))
     return str(outcome.cls or outcome.kind)
 
 

@@ -1,5 +1,6 @@
 """The record file: one JSON line a dispatch, appended whole, so that many processes can share it."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,10 @@ TYPE = "resolved_dispatch"
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 # O_NONBLOCK: a named pipe that nobody reads must not stop the host. 0600: a route is nobody else's business.
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+# O_NOFOLLOW: in a folder that others may write to, a symbolic link would choose for the host what it appends to.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+for _name in ("O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW"):
+    _FLAGS |= getattr(os, _name, 0)
 
 
 class UnreadableError(Exception):
@@ -30,7 +34,7 @@ def append(path: str, line: dict[str, Any] | None) -> None:
     """
     try:
         data = b"" if line is None else _encode(line) + b"\n"
-        descriptor = os.open(path, _FLAGS, 0o600)
+        descriptor = _opened(path)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError("it is not a regular file")
@@ -48,7 +52,7 @@ def append(path: str, line: dict[str, Any] | None) -> None:
 def append_all(path: str, lines: Sequence[dict[str, Any]]) -> None:
     """Append *lines* to the file at *path* in one write; raises `OSError` where they cannot be written whole."""
     data = b"".join(_encode(line) + b"\n" for line in lines)
-    descriptor = os.open(path, _FLAGS, 0o600)
+    descriptor = _opened(path)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "it is not a regular file")
@@ -56,6 +60,15 @@ def append_all(path: str, lines: Sequence[dict[str, Any]]) -> None:
             raise OSError(0, "the disk is full")
     finally:
         os.close(descriptor)
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, _FLAGS, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(error.errno, "it is a symbolic link") from error
+        raise
 
 
 def read(path: str | Path) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from .guard import log, once, swallow, warn
+from .legible import clean
 
 PREFIX: Final = "DISPATCH_OTEL_"
 OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "RECORD_FILE", "SCOPE", "CHILD"})
@@ -230,7 +231,7 @@ class _Undelivered(logging.Handler):
 
     def __init__(self, target: str) -> None:
         super().__init__(logging.WARNING)
-        self._target = target
+        self._target = clean(target)
 
     def emit(self, record: logging.LogRecord) -> None:
         # The HTTP exporters have a logger each; the gRPC ones share one and name the signal in their message.

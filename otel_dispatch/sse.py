@@ -12,10 +12,12 @@ _BREAK, _RETURN = b"\n\r"
 class Lines:
     """Splits chunks that may end anywhere; keeps only the unfinished rest."""
 
-    __slots__ = ("_data", "_held", "_is_bare", "_rest", "overrun")
+    __slots__ = ("_data", "_held", "_is_bare", "_more", "_rest", "overrun")
 
     def __init__(self) -> None:
         self._rest = b""
+        # What goes on in one line: to join it at each chunk would take the square of the line's length.
+        self._more: list[bytes] = []
         self._data: list[bytes] = []
         self._held = 0
         self.overrun = self._is_bare = False
@@ -33,7 +35,12 @@ class Lines:
         if self.overrun:
             return
         if self._rest:
-            chunk = self._rest + chunk
+            if _BREAK not in chunk and _RETURN not in chunk and self._rest[-1] != _RETURN:
+                self._more.append(chunk)
+                self._held += len(chunk)
+                self._bound()
+                return
+            chunk = self._taken() + chunk
         if b"\r" in chunk:
             held = chunk.endswith(b"\r")
             chunk = chunk[: -1 if held else None].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\r" * held
@@ -50,11 +57,11 @@ class Lines:
                 self._keep(line)
             elif not line and self._data:
                 yield self._flush()
-        if len(self._rest) + self._held > LIMIT:
-            self.overrun, self._rest, self._data = True, b"", []
+        self._bound()
 
     def end(self) -> Iterator[bytes]:
         """What the body's end completes: some servers leave the last blank line out."""
+        self._rest = self._taken()
         if self._rest.startswith(b"data:"):
             if self._is_bare:
                 yield self._flush()
@@ -64,6 +71,17 @@ class Lines:
         self._rest = b""
         if self._data:
             yield self._flush()
+
+    def _taken(self) -> bytes:
+        if not self._more:
+            return self._rest
+        more, self._more = self._more, []
+        self._held -= sum(map(len, more))
+        return b"".join((self._rest, *more))
+
+    def _bound(self) -> None:
+        if len(self._rest) + self._held > LIMIT:
+            self.overrun, self._rest, self._data, self._more = True, b"", [], []
 
     def _keep(self, data: bytes) -> None:
         self._data.append(data)

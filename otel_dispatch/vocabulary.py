@@ -3,8 +3,8 @@
 import re
 from enum import StrEnum
 
-LIMIT = 256
-"""The most characters a value of ours has: Elasticsearch does not index a longer keyword."""
+from .legible import LIMIT as LIMIT
+from .legible import clean as clean
 
 MAX_INT = 2**63 - 1
 """The largest integer OTLP can carry; a larger one is no count of ours."""
@@ -129,13 +129,6 @@ _WORD = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 FAILED = frozenset({OutcomeKind.USAGE_LIMIT, OutcomeKind.PROVIDER_ERROR, OutcomeKind.EMPTY_TERMINAL})
 """The outcomes that make a span of ours an error."""
-
-
-def clean(value: str) -> str:
-    """*value* fit for a backend: at most 256 characters, no control characters, no lone surrogates."""
-    if len(value) <= LIMIT and value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else " " for c in value[:LIMIT]).strip()
 
 
 def count_of(value: object) -> int | None:

@@ -35,6 +35,21 @@ def test_the_wheel_holds_the_package_the_start_up_files_and_nothing_else(names: 
     assert suffixes == {".py", ".typed"}
 
 
+def test_nothing_of_the_work_on_it_is_in_the_wheel(names: list[str]) -> None:
+    folders = {part for name in names for part in Path(name).parts[:-1]}
+    assert not folders & {
+        *("tests", "fuzz", "corpus", "benchmarks", "examples", "docs", "deploy", "startup", "build", "dist"),
+        *(".git", ".github", ".ci", ".venv", ".venvs", "__pycache__", ".hypothesis", ".pytest_cache", "node_modules"),
+        *(".mypy_cache", ".ruff_cache", ".import_linter_cache"),
+    }
+    files = {Path(name).name for name in names}
+    assert not files & {"dev.py", "matrix.py", "audit_deps.py", "conftest.py", "uv.lock", "pyproject.toml", ".env"}
+    # Records, logs, keys, what is compiled, what an editor leaves: and whatever hides.
+    assert not [name for name in files if name.startswith((".", "test_")) or name.endswith("~")]
+    assert {Path(name).suffix for name in names} == {".py", ".typed", ".pth", ".start", ".txt", ""}
+    assert {Path(name).name for name in names if not Path(name).suffix} == {"METADATA", "RECORD", "WHEEL", "LICENSE"}
+
+
 def test_the_start_up_file_is_one_line_that_looks_at_one_variable() -> None:
     (line,) = (ROOT / "startup" / "zz_otel_dispatch.pth").read_text().splitlines()
     assert line.startswith("import os; exec(")

@@ -16,6 +16,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 import msgspec
 
+from ..legible import LINE, clean
 from ..recordfile import UnreadableError
 from .destination import headers_in
 
@@ -122,7 +123,7 @@ def is_address(source: str) -> bool:
 
 def shown(source: str) -> str:
     """*source* as it may be printed: a path whole, of an address the origin alone."""
-    return _origin(_parts(source)) if is_address(source) else source
+    return clean(_origin(_parts(source)) if is_address(source) else source, LINE)
 
 
 def backend_at(address: str) -> Backend:

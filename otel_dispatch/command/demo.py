@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 from .. import attributes as a
 from .. import recordfile
+from ..legible import LINE, clean
 from . import DONE, FOUND_WRONG, UsageError
 from .destination import Answer, Destination, Word, answer_of, connection, destination
 from .run import Run
@@ -68,8 +69,8 @@ def run(arguments: Namespace) -> int:
         return FOUND_WRONG
     print_runs(runs)
     print(f"\n{_filled(_pointer(runs))}\n")
-    print(f"Records  {record}")
-    print(_filled(f"Spans    {_spans(where, answer, env)}", indent="         "))
+    print(f"Records  {clean(record, LINE)}")
+    print(_filled(clean(f"Spans    {_spans(where, answer, env)}", LINE), indent="         "))
     return DONE
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..legible import LINE, clean
 from ..recordfile import UnreadableError
 from . import DONE, FOUND_WRONG
 from .table import Cell, show
@@ -71,7 +72,7 @@ def _print(told: "Explained") -> None:
     show(_TITLES, rows)
     print(f"\n{told.operation} at {told.host}, read as {told.dialect}")
     for note in told.notes:
-        print(note)
+        print(clean(note, LINE))
 
 
 def _body(path: str | None) -> bytes | None:

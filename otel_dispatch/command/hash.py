@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from ..definition import hash_of, reason_of
+from ..legible import LINE, clean
 from ..recordfile import UnreadableError
 from . import DONE
 
@@ -16,7 +17,7 @@ def run(arguments: Namespace) -> int:
     """Print a line for each file: its hash, two spaces, its path as given."""
     for path in arguments.files:
         try:
-            print(f"{hash_of(path)}  {path}")
+            print(f"{hash_of(path)}  {clean(path, LINE)}")
         except (OSError, ValueError) as error:
             raise UnreadableError(f"{path} cannot be read: {reason_of(error)}.") from error
     return DONE

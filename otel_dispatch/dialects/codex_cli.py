@@ -72,9 +72,9 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str], settings: Set
     thinking = _thinking(config)
     decided = {name for name, is_said in ((Field.MODEL, model), (Field.THINKING, thinking)) if is_said}
     decided |= {Field.PROVIDER} if where.is_decided else set()
-    # A profile that cannot be read may decide them, too.
+    # A profile, or a file, that cannot be read may decide them, too.
     profile = profile_in(arguments, config)
-    is_open = profile is not None and (settings is UNSET or not settings.is_whole)
+    is_open = not settings.is_whole or (profile is not None and settings is UNSET)
     decided |= {Field.MODEL, Field.PROVIDER, Field.THINKING} if is_open else set()
     request = Request(WireFormat.CODEX_CLI, "invoke_agent", model, thinking or effort_thinking(None), ToolFormat.NATIVE)
     is_exec = command in _EXEC
@@ -83,7 +83,7 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str], settings: Set
         where.host,
         where.port,
         where.provider,
-        Requested(where.asked, None if named else profile),
+        Requested(where.asked, None if named else text_of(profile)),
         defaults=frozenset(Field) - decided,
         pinned=_pinned(settings.of_files.keys() - of_line.keys(), where, is_named=bool(named)),
         is_told=is_exec and is_option(arguments, "--json", "--experimental-json"),
