@@ -1,6 +1,6 @@
 """Tells the log and the record file of a dispatch that has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from opentelemetry.trace import Span
@@ -8,7 +8,9 @@ from opentelemetry.trace import Span
 from . import attributes as a
 from . import recordfile
 from .definition import shown
+from .guard import swallow
 from .instruments import Instruments, record_file
+from .legible import LINE, clean
 from .record import Dispatch
 from .tally import Tally
 from .wording import Words, line_of, span_name
@@ -21,10 +23,13 @@ _USAGE: Final = {
     "reasoning": a.USAGE_REASONING,
 }
 
+listeners: list[Callable[[Words], object]] = []
+"""Who is told each record within the process: the tests of a program (see `testing`)."""
+
 
 def is_wanted(tools: Instruments) -> bool:
-    """Whether anybody listens beyond spans and counts: a log of the host's, or a record file."""
-    return tools.tells() or bool(record_file())
+    """Whether anybody listens beyond spans and counts: a log of the host's, a record file, or a test."""
+    return tools.tells() or bool(record_file()) or bool(listeners)
 
 
 def publish(
@@ -36,10 +41,10 @@ def publish(
     end_ns: int,
     above: Sequence[Tally] = (),
 ) -> None:
-    """Tell the log and the record file of a dispatch that has ended; *above* it ran these entries, innermost last."""
+    """Tell all who listen of a dispatch that has ended; *above* it ran these entries, innermost last."""
     if tools.tells():
         tools.tell(dispatch, words, end_ns, span)
-    if path := record_file():
+    if (path := record_file()) or listeners:
         told = span.get_span_context()
         extra: dict[str, Any] = {
             "name": span_name(dispatch),
@@ -57,8 +62,12 @@ def publish(
         }
         if dispatch.definition is not None:
             # Where it lies is told to the local file alone.
-            extra["definition"] = {"path": shown(dispatch.definition), "hash": dispatch.definition_hash}
-        recordfile.append(path, line_of(dispatch, call_id=f"{start_ns:x}-{id(span):x}", end_ns=end_ns, extra=extra))
+            extra["definition"] = {"path": clean(shown(dispatch.definition), LINE), "hash": dispatch.definition_hash}
+        line = line_of(dispatch, call_id=f"{start_ns:x}-{id(span):x}", end_ns=end_ns, extra=extra)
+        for tell in tuple(listeners):
+            swallow("publish", tell, line)
+        if path:
+            recordfile.append(path, line)
 
 
 def _hex(span_id: int) -> str | None:

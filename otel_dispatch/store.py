@@ -33,7 +33,8 @@ def start(tracer: Tracer, name: str, parent: Context, words: dict[str, Any], sta
 def put(span: Span, words: Mapping[str, Any]) -> None:
     """Set *words* on *span*, which is open: clean strings, numbers, booleans, and tuples of them."""
     store: Any = getattr(span, "_attributes", None)
-    if type(store) is not BoundedAttributes or not _takes(store, len(words)):
+    # An older SDK leaves the store of a span that has ended as open as it was.
+    if type(store) is not BoundedAttributes or not (span.is_recording() and _takes(store, len(words))):
         span.set_attributes(words)
         return
     with store._lock:
