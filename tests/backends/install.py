@@ -29,7 +29,7 @@ UNTIL: Final = "DISPATCH_JAEGER_UNTIL"
 FAILED: Final = "failed"
 USUAL: Final = Path("/usr/local/go/bin/go")
 HOW: Final = "set DISPATCH_JAEGER_URL or DISPATCH_JAEGER_BIN, put jaeger on PATH, or run dev.py test where Go is"
-NICE: Final = 10
+NICE: Final = 19
 
 
 class CannotBuildError(Exception):
