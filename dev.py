@@ -54,6 +54,7 @@ CHECKS = {
     "ruff format": ["ruff", "format", "--check"],
     "mypy": ["mypy"],
     "lint-imports": ["lint-imports"],
+    "lionagi's oldest": ["python", "-m", "matrix", "lionagi-host-0.26", "-n", "auto"],
     "pytest": ["python", "-m", "pytest", "-n", "auto"],
 }
 

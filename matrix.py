@@ -19,7 +19,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent
 ROWS = ROOT / "tests" / "matrix"
 HOMES = ROOT / ".venvs"
-BASE = ("pytest>=8.3", "pytest-randomly>=3.16", "pytest-timeout>=2.3", "hypothesis>=6.100", "grpcio>=1.60")
+BASE = (
+    "pytest>=8.3",
+    "pytest-randomly>=3.16",
+    "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.100",
+    "grpcio>=1.60",
+)
 UV = (sys.executable, "-m", "uv")
 
 # What the tests of a wheel need beside it; the package itself is not among it.

@@ -179,6 +179,7 @@ def test_check_runs_everything_and_the_tests_last(
         "ruff format --check",
         "mypy",
         "lint-imports",
+        "python -m matrix lionagi-host-0.26 -n auto",
         "python -m pytest -n auto",
     ]
     assert capsys.readouterr().err.splitlines()[-1].endswith("-m pytest -n auto")
@@ -189,7 +190,7 @@ def test_check_goes_on_after_a_failure_and_names_what_failed(
 ) -> None:
     commands.failing = {"ruff check", "mypy"}
     assert dev.check() == 1
-    assert len(commands.lines) == 5
+    assert len(commands.lines) == len(dev.CHECKS)
     assert capsys.readouterr().err.endswith("dev.py: failed: ruff check, mypy\n")
 
 
