@@ -61,7 +61,7 @@ def test_it_is_built_once_from_a_module_of_our_own(tmp_path: Path) -> None:
         f"mod edit -json {tmp_path / 'jaeger.mod'}",
         "mod edit -replace a.example/x=a.example/x@v1",
     ]
-    assert built.startswith("build -mod=mod -trimpath -ldflags -s -w -o ")
+    assert built.startswith("build -mod=mod -p=1 -trimpath -ldflags -s -w -o ")
     assert built.endswith(" github.com/jaegertracing/jaeger/cmd/jaeger")
     assert [each.name for each in install.built().parent.iterdir()] == ["jaeger-v1.76.0"]
 
