@@ -77,8 +77,10 @@ def _is_unseen(tracer: Any) -> bool:
         getattr(tracer, "sampler", None),
         getattr(getattr(tracer, "span_processor", None), "_span_processors", None),
     )
-    if sampler is _latest[0] and processors is _latest[1]:
-        return _latest[2]
+    # Read once: another thread may put another tracer's answer in its place.
+    known = _latest
+    if sampler is known[0] and processors is known[1]:
+        return known[2]
     found = (
         type(tracer).__module__ == "opentelemetry.sdk.trace"
         and isinstance(processors, tuple)
