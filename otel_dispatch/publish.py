@@ -1,7 +1,7 @@
 """Tells the log and the record file of a dispatch that has ended."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from opentelemetry.trace import Span
 
@@ -13,15 +13,7 @@ from .instruments import Instruments, record_file
 from .legible import LINE, clean
 from .record import Dispatch
 from .tally import Tally
-from .wording import Words, line_of, span_name
-
-_USAGE: Final = {
-    "input": a.USAGE_INPUT,
-    "output": a.USAGE_OUTPUT,
-    "cache_read": a.USAGE_CACHE_READ,
-    "cache_write": a.USAGE_CACHE_WRITE,
-    "reasoning": a.USAGE_REASONING,
-}
+from .wording import USAGE, Words, line_of, span_name
 
 listeners: list[Callable[[Words], object]] = []
 """Who is told each record within the process: the tests of a program (see `testing`)."""
@@ -58,7 +50,7 @@ def publish(
             "response_model": words.get(a.RESPONSE_MODEL),
             "resend_count": words.get(a.HTTP_RESEND_COUNT, 0),
             "reported_provider": dispatch.reported_provider,
-            "usage": {name: words[key] for name, key in _USAGE.items() if key in words} or None,
+            "usage": {name: words[key] for name, key in USAGE.items() if key in words} or None,
         }
         if dispatch.definition is not None:
             # Where it lies is told to the local file alone.

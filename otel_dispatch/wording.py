@@ -1,6 +1,6 @@
 """The record in words: as span attributes, as a metric's labels, and as harn's JSON line."""
 
-from typing import Any
+from typing import Any, Final
 
 from . import attributes as a
 from .providers import semconv_name
@@ -8,6 +8,15 @@ from .record import Dispatch, Endpoint, Outcome, Reply, Request, Rollup, Thinkin
 from .vocabulary import Kind, clean
 
 Words = dict[str, Any]
+
+USAGE: Final = {
+    "input": a.USAGE_INPUT,
+    "output": a.USAGE_OUTPUT,
+    "cache_read": a.USAGE_CACHE_READ,
+    "cache_write": a.USAGE_CACHE_WRITE,
+    "reasoning": a.USAGE_REASONING,
+}
+"""The tokens that a record line tells, and the attribute of each."""
 
 _CLIENTS = (Kind.LLM_CALL, Kind.CLI_LAUNCH)
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from .. import attributes as a
 from ..vocabulary import ENTRY_KINDS, LIMIT, Kind, count_of, text_of
+from ..wording import USAGE
 from .otlp import Span
 
 Words = Mapping[str, Any]
@@ -42,13 +43,6 @@ _NAMES: Final = {
     "skill": a.SKILL_NAME,
     "workflow": a.WORKFLOW_NAME,
     "conversation": a.CONVERSATION_ID,
-}
-_USAGE: Final = {
-    "input": a.USAGE_INPUT,
-    "output": a.USAGE_OUTPUT,
-    "cache_read": a.USAGE_CACHE_READ,
-    "cache_write": a.USAGE_CACHE_WRITE,
-    "reasoning": a.USAGE_REASONING,
 }
 _ROLLUP: Final = {
     "calls": a.ROLLUP_CALLS,
@@ -93,7 +87,7 @@ def record_of(span: Span) -> Record:
         "rollup": _rollup(words),
         # Empty is what a host reports that names nobody.
         "reported_provider": words.get(a.REPORTED_PROVIDER),
-        "usage": _known(_counts(words, _USAGE), are_all=False),
+        "usage": _known(_counts(words, USAGE), are_all=False),
         "name": _name(span, record["kind"]),
         "trace_id": span.trace_id,
         "otel_span_id": span.span_id,
