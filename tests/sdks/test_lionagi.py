@@ -10,8 +10,6 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
-import tiktoken
-import tiktoken.registry
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -19,10 +17,11 @@ from otel_dispatch.demo import provider as wire
 from otel_dispatch.demo.answer import Answer
 from otel_dispatch.demo.provider import Provider
 from tests.conftest import Told, eventually
+from tests.hosts.lionagi.quiet import a_tokenizer_of_bytes as a_tokenizer_of_bytes
+from tests.hosts.lionagi.quiet import no_logs as no_logs
 
 with warnings.catch_warnings(action="ignore"):
     from lionagi import Branch, iModel
-    from lionagi.config import settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -76,22 +75,6 @@ WAYS = {
     "deepseek": Way("deepseek", "/v1", "deepseek-chat"),
 }
 of_each_way = pytest.mark.parametrize("way", WAYS)
-
-
-@pytest.fixture(autouse=True)
-def a_tokenizer_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for the vocabularies that tiktoken fetches: lionagi counts tokens before it sends."""
-    ranks = {bytes([byte]): byte for byte in range(256)}
-    for name in ("o200k_base", "cl100k_base"):
-        encoding = tiktoken.Encoding(name, pat_str=r"(?s).", mergeable_ranks=ranks, special_tokens={})
-        monkeypatch.setitem(tiktoken.registry.ENCODINGS, name, encoding)
-
-
-@pytest.fixture(autouse=True)
-def no_logs_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keeps lionagi from writing its own logs below the working directory."""
-    as_set = settings.LOG_CONFIG
-    monkeypatch.setattr(type(settings), "LOG_CONFIG", property(lambda _: {**as_set, "auto_save_on_exit": False}))
 
 
 def calls(told: Told) -> list[ReadableSpan]:
