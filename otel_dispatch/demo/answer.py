@@ -16,6 +16,8 @@ TOOL: Final = "read_file"
 
 _REQUEST_ID: Final[Mapping[str, str]] = {"openai": "x-request-id", "anthropic": "request-id"}
 
+_PADDED: Final = 16
+
 
 @dataclass(frozen=True)
 class Hangup:
@@ -79,6 +81,11 @@ def streamed(wire: Wire, events: Iterable[bytes]) -> Answer:
 def new_id(prefix: str) -> str:
     """Return a made-up id."""
     return prefix + uuid.uuid4().hex[:24]
+
+
+def padding(text: str) -> str:
+    """Return what OpenAI sends beside a *text* so that its length cannot be told from the event's."""
+    return new_id("")[: _PADDED - len(text) % _PADDED]
 
 
 def halves(text: str) -> list[str]:

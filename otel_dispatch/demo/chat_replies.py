@@ -5,7 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from otel_dispatch.demo.answer import TOOL, Answer, Json, Usage, arguments, event, halves, new_id, streamed, whole
+from otel_dispatch.demo.answer import (
+    TOOL,
+    Answer,
+    Json,
+    Usage,
+    arguments,
+    event,
+    halves,
+    new_id,
+    padding,
+    streamed,
+    whole,
+)
 
 
 def chat(
@@ -64,7 +76,11 @@ def chat_stream(
     if counted is not None:
         head["usage"] = None
     chunks = [
-        {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}]}
+        {
+            **head,
+            "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}],
+            "obfuscation": padding(str(delta.get("content") or "")),
+        }
         for delta, reason in steps
     ]
     if counted is not None:

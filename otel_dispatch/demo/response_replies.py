@@ -5,7 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from otel_dispatch.demo.answer import TOOL, Answer, Json, Usage, arguments, event, halves, new_id, streamed, whole
+from otel_dispatch.demo.answer import (
+    TOOL,
+    Answer,
+    Json,
+    Usage,
+    arguments,
+    event,
+    halves,
+    new_id,
+    padding,
+    streamed,
+    whole,
+)
 
 
 def responses(
@@ -134,7 +146,13 @@ def _text_events(item: Json, texts: Sequence[str]) -> Iterator[Json]:
     at = {"content_index": 0}
     yield {"type": "response.content_part.added", **at, "part": {**part, "text": ""}}
     for piece in texts:
-        yield {"type": "response.output_text.delta", **at, "delta": piece, "logprobs": []}
+        yield {
+            "type": "response.output_text.delta",
+            **at,
+            "delta": piece,
+            "logprobs": [],
+            "obfuscation": padding(piece),
+        }
     yield {"type": "response.output_text.done", **at, "text": part["text"], "logprobs": []}
     yield {"type": "response.content_part.done", **at, "part": part}
 

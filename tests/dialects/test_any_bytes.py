@@ -210,7 +210,7 @@ def test_a_stream_that_is_cut_is_whole_only_if_its_end_was_heard(dialect: Dialec
             assert (end_of(landing) == ("provider_error", "malformed_response")) == (not heard)
             assert reply.content_len <= whole.content_len
             assert set(reply.finish) <= set(whole.finish)
-            assert reply.usage.output in (None, whole.usage.output)
+            assert (reply.usage.output or 0) <= (whole.usage.output or 0)
             check(None, reply)
 
 

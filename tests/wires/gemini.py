@@ -69,11 +69,12 @@ def content(
 
 def contents(texts: Sequence[str], *, model: str, usage: Usage = (9, 12), **options: Any) -> list[Json]:
     """The chunks of a stream: a text each, and one with what is said at the end."""
-    prompt = (usage[0], 0) if usage else None
-    return [
-        *(content(text, model=model, finish=None, usage=prompt) for text in texts),
+    so_far = [(usage[0], min(n, usage[1])) if usage else None for n in range(len(texts))]
+    chunks = [
+        *(content(text, model=model, finish=None, usage=each) for text, each in zip(texts, so_far, strict=True)),
         content("", model=model, usage=usage, **options),
     ]
+    return [{**chunk, "responseId": chunks[0]["responseId"]} for chunk in chunks]
 
 
 def embeddings(count: int = 1) -> Json:

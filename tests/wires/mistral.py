@@ -41,7 +41,8 @@ def mistral_turn_stream(
 ) -> Answer:
     """Return a streamed turn of a conversation, which ends as an *error* with this code where there is one."""
     steps: list[Json] = [{"type": "conversation.response.started", "conversation_id": new_id("conv_")}]
-    steps += [_part("message.output.delta", model=model, role="assistant", content=each) for each in contents]
+    message = _part("message.output.delta", model=model, role="assistant")
+    steps += [{**message, "content": each} for each in contents]
     if calls:
         steps.append(_part("function.call.delta", name=TOOL, tool_call_id="c1", arguments="{}"))
     if error is None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from otel_dispatch.demo.answer import TOOL, Answer, Json, Usage
@@ -63,7 +64,8 @@ def _parts(told: Json) -> Json:
 
 
 def _line(told: Json, **said: Any) -> Json:
-    head = {"model": told.get("model", "m"), "created_at": "2026-11-21T12:00:00.0Z"}
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    head = {"model": told.get("model", "m"), "created_at": now}
     return {**head, **said, "done": False}
 
 

@@ -18,9 +18,10 @@ def completion_stream(
 ) -> Answer:
     """Return a streamed text completion."""
     steps = [_choice(text, None) for text in texts] + [_choice("", finish)]
-    chunks = [{**_head(model), "choices": [step]} for step in steps]
+    head = _head(model)
+    chunks = [{**head, "choices": [step]} for step in steps]
     if usage is not None:
-        chunks.append({**_head(model), "choices": [], "usage": _usage(usage)})
+        chunks.append({**head, "choices": [], "usage": _usage(usage)})
     last = [event(None, "[DONE]")] if done else []
     return streamed("openai", [*(event(None, chunk) for chunk in chunks), *last])
 
