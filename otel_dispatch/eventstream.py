@@ -11,6 +11,8 @@ from struct import Struct
 from typing import Final
 from zlib import crc32
 
+from .pattern import Pattern, pattern_of
+
 LIMIT: Final = 4 * 1024 * 1024
 """The most bytes that a message may have; a larger one is given up, and with it the rest of the body."""
 
@@ -58,6 +60,19 @@ class Messages:
         """Nothing: a message that is not all there says nothing."""
         self._rest.clear()
         return ()
+
+    def pattern(self, chunk: bytes, grown: int) -> Pattern | None:
+        """As `pattern_of`, of what lies between the lengths and the checksum; to take a length, no sum is needed."""
+        alike = pattern_of(chunk[_START : -_SUM.size], grown)
+        if alike is None:
+            return None
+
+        def of_message(other: bytes) -> int:
+            if len(other) < _AROUND or _PRELUDE.unpack_from(other)[0] != len(other):
+                return -1
+            return alike(other[_START : -_SUM.size])
+
+        return of_message
 
     def _events(self, chunk: bytes) -> Iterator[bytes]:
         if self.overrun:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from .eventstream import Messages
+from .pattern import Pattern, pattern_of
 from .sse import Lines
 
 EVENTS: Final = "text/event-stream"
@@ -21,6 +22,10 @@ class Framing(Protocol):
 
     def end(self) -> Iterable[bytes]:
         """What the body's end completes."""
+        ...
+
+    def pattern(self, chunk: bytes, grown: int) -> Pattern | None:
+        """What another *chunk* looks like that is one event whole, where this one has grown the text by *grown*."""
         ...
 
 
@@ -53,6 +58,10 @@ class JsonLines:
         line, self._rest = self._taken().strip(), b""
         if line:
             yield line
+
+    def pattern(self, chunk: bytes, grown: int) -> Pattern | None:
+        """As `pattern_of`."""
+        return pattern_of(chunk, grown)
 
     def _events(self, chunk: bytes) -> Iterator[bytes]:
         if self.overrun:

@@ -67,6 +67,19 @@ def succeeds(function: Callable[..., object], *args: Any) -> bool:
     return True
 
 
+def sure(function: Callable[[Any], object], instead: Callable[[], object]) -> Callable[[Any], None]:
+    """Make *function* unable to raise an ``Exception``: *instead* is then called, and the fault is reported once."""
+
+    def call(given: Any) -> None:
+        try:
+            function(given)
+        except Exception as error:
+            _report_safely(f"{function.__module__}.{function.__qualname__}", error)
+            instead()
+
+    return call
+
+
 def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
     """Make *function* unable to raise an ``Exception``: it then gives None, and the fault is reported once."""
     place = f"{function.__module__}.{function.__qualname__}"

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from .dialects import Dialect
 from .emit import Flight
-from .framing import EVENTS, framing_of
+from .framing import EVENTS, Framing, framing_of
 from .guard import guarded, succeeds
+from .pattern import Pattern
 from .unpacking import Unpack, unpacker
 
 LIMIT = 32 * 1024 * 1024
@@ -13,17 +14,24 @@ LIMIT = 32 * 1024 * 1024
 
 _EVENTS = (b"data:", b"event:")
 
+_PATIENCE = 4
+"""How many patterns in a row may fit no event until no more are made."""
+
 
 class Hearing:
     """Listens to the decoded body of one answer, whole or in pieces."""
 
-    __slots__ = ("_body", "_dialect", "_event", "_lines", "_size", "_unpack", "flight")
+    __slots__ = ("_body", "_dialect", "_event", "_lines", "_pattern", "_reply", "_size", "_unfit", "_unpack", "flight")
+
+    _pattern: Pattern | None
 
     def __init__(self, flight: Flight, dialect: Dialect, content_type: str) -> None:
-        self.flight, self._dialect, self._event = flight, dialect, dialect.event
+        self.flight, self._reply, self._dialect, self._event = flight, flight.reply, dialect, dialect.event
         self._lines = framing_of(content_type)
         self._body: list[bytes] = []
         self._size = -1
+        self._pattern = None
+        self._unfit = 0
         self._unpack: Unpack | None = None
 
     def whole(self, body: bytes) -> None:
@@ -37,21 +45,45 @@ class Hearing:
 
     def piece(self, chunk: bytes) -> None:
         """Hear one piece; the piece that carries the end of the answer ends the flight before the host has it."""
-        if not succeeds(self._hear, chunk):
-            self.flight.reply.unread = True
+        if not succeeds(self.hear, chunk):
+            self.miss()
 
-    def _hear(self, chunk: bytes) -> None:
+    def through(self, decode: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
+        """What hears a piece that *decode* decodes, as `hear` does."""
+        return self.hear if decode is as_is else lambda chunk: self.hear(decode(chunk))
+
+    def miss(self) -> None:
+        """Note that a piece could not be heard."""
+        self._pattern = None
+        self._reply.unread = True
+
+    def hear(self, chunk: bytes) -> None:
+        """Hear one piece, as `piece` does; may raise what a fault of ours raises."""
+        reply = self._reply
+        if (pattern := self._pattern) is not None:
+            if (grown := pattern(chunk)) >= 0:
+                reply.content_len += grown
+                self._unfit = 0
+                return
+            self._pattern = None
         if self._size < 0:
             self._begin(chunk)
-        lines = self._lines
-        if lines is None:
+        if (lines := self._lines) is None:
             self._keep(chunk)
             return
-        reply = self.flight.reply
-        for data in lines.events(chunk):
+        before, events = reply.content_len, lines.events(chunk)
+        for data in events:
             self._event(data, reply)
         if reply.done or reply.failed:
             self.flight.arrive()
+        elif self._unfit < _PATIENCE and type(events) is tuple:
+            self._learn(lines, chunk, reply.content_len - before)
+
+    def _learn(self, lines: Framing, chunk: bytes, grown: int) -> None:
+        # Only once there was text, or what is none, does more of it say nothing else.
+        if not self._reply.blank if grown else self._reply.committed:
+            self._pattern = lines.pattern(chunk, grown)
+            self._unfit += 1
 
     def _begin(self, chunk: bytes) -> None:
         self._size = 0
@@ -63,7 +95,7 @@ class Hearing:
     @guarded
     def end(self) -> None:
         """Hear that the body has come to its end; safe to call twice."""
-        reply = self.flight.reply
+        reply = self._reply
         if self._unpack is not None and self._unpack.is_bomb:
             self._size, reply.unread = LIMIT + 1, True
         if self._lines is None:
@@ -87,7 +119,7 @@ class Hearing:
             self._unpack = unpack
             return unpack
         self._lines, self._size = None, LIMIT + 1
-        self.flight.reply.unread = True
+        self._reply.unread = True
         return as_is
 
     def fail(self, error: BaseException) -> None:
@@ -115,7 +147,7 @@ class Hearing:
             self._body.append(chunk)
         elif self._body:
             self._body = []
-            self.flight.reply.unread = True
+            self._reply.unread = True
 
 
 def as_is(chunk: bytes) -> bytes:

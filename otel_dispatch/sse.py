@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from .pattern import Pattern, pattern_of
+
 LIMIT = 4 * 1024 * 1024
 """The most bytes that an unfinished event may hold; a larger one is given up, and with it the rest of the body."""
 
@@ -71,6 +73,10 @@ class Lines:
         self._rest = b""
         if self._data:
             yield self._flush()
+
+    def pattern(self, chunk: bytes, grown: int) -> Pattern | None:
+        """As `pattern_of`."""
+        return pattern_of(chunk, grown)
 
     def _taken(self) -> bytes:
         if not self._more:

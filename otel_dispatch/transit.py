@@ -6,7 +6,7 @@ from typing import Any
 
 from .dialects import Dialect, dialect_at
 from .emit import Flight, take_off
-from .guard import succeeds
+from .guard import succeeds, sure
 from .hearing import Hearing
 from .keeper import keeper
 from .providers import endpoint_at
@@ -100,11 +100,11 @@ class Overheard:
 
     def listen(self, passing: Any, decode: Callable[[bytes], bytes]) -> Iterator[bytes]:
         """Hand on what is *passing*, a generator, and hear each piece of it, decoded."""
-        piece = self.hearing.piece
+        hear = sure(self.hearing.through(decode), self.hearing.miss)
         self.reading = self._inside = True
         try:
             for chunk in passing:
-                piece(decode(chunk))
+                hear(chunk)
                 self._inside = False
                 yield chunk
                 self._inside = True
@@ -120,11 +120,11 @@ class Overheard:
 
     async def alisten(self, passing: Any, decode: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
         """Hand on what is *passing*, an asynchronous generator, and hear each piece of it, decoded."""
-        piece = self.hearing.piece
+        hear = sure(self.hearing.through(decode), self.hearing.miss)
         self.reading = self._inside = True
         try:
             async for chunk in passing:
-                piece(decode(chunk))
+                hear(chunk)
                 self._inside = False
                 yield chunk
                 self._inside = True
