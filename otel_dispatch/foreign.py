@@ -64,12 +64,12 @@ class Foreign:
         mine = self._sheet.mine
         if self._turn != self._sheet.turn or not self.span.is_recording():
             return
-        held = store.read(self.span) or {}
-        fresh = {
-            name: value
-            for name, value in words.items()
-            if name in _OURS or ((name not in held or name in mine) and name not in _OWNERS)
-        }
+        fresh, held = dict(words), store.read(self.span) or {}
+        for name in held.keys() & fresh.keys():
+            if name not in _OURS and name not in mine:
+                del fresh[name]
+        for name in _OWNERS & fresh.keys():
+            del fresh[name]
         if a.OUTCOME_KIND in words:
             # An outcome that is told anew takes the place of the whole of the one before it.
             self._retract(_OUTCOME & mine - words.keys())
