@@ -25,10 +25,10 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         return archive.namelist()
 
 
-def test_the_wheel_holds_the_package_the_start_up_files_and_nothing_else(names: list[str]) -> None:
+def test_the_wheel_holds_the_package_the_start_up_file_and_nothing_else(names: list[str]) -> None:
     roots = {name.partition("/")[0] for name in names}
     (info,) = [root for root in roots if root.endswith(".dist-info")]
-    assert roots == {"otel_dispatch", "zz_otel_dispatch.pth", "zz_otel_dispatch.start", info}
+    assert roots == {"otel_dispatch", "zz_otel_dispatch.pth", info}
     assert "otel_dispatch/py.typed" in names
     assert f"{info}/licenses/LICENSE" in names
     suffixes = {Path(name).suffix for name in names if name.startswith("otel_dispatch/")}
@@ -46,7 +46,7 @@ def test_nothing_of_the_work_on_it_is_in_the_wheel(names: list[str]) -> None:
     assert not files & {"dev.py", "matrix.py", "audit_deps.py", "conftest.py", "uv.lock", "pyproject.toml", ".env"}
     # Records, logs, keys, what is compiled, what an editor leaves: and whatever hides.
     assert not [name for name in files if name.startswith((".", "test_")) or name.endswith("~")]
-    assert {Path(name).suffix for name in names} == {".py", ".typed", ".pth", ".start", ".txt", ""}
+    assert {Path(name).suffix for name in names} == {".py", ".typed", ".pth", ".txt", ""}
     assert {Path(name).name for name in names if not Path(name).suffix} == {"METADATA", "RECORD", "WHEEL", "LICENSE"}
 
 
@@ -54,4 +54,3 @@ def test_the_start_up_file_is_one_line_that_looks_at_one_variable() -> None:
     (line,) = (ROOT / "startup" / "zz_otel_dispatch.pth").read_text().splitlines()
     assert line.startswith("import os; exec(")
     assert line.endswith('if os.environ.get("DISPATCH_OTEL") else None')
-    assert (ROOT / "startup" / "zz_otel_dispatch.start").read_text() == "otel_dispatch._boot:init\n"
