@@ -23,8 +23,9 @@ def settings_of(arguments: Sequence[str], env: Mapping[str, str], cwd: str, want
     """What settings say for the variables *wanted*, where the program starts in *cwd* with *arguments* and *env*."""
     option = _option((value_of(arguments, "--settings") or "").strip(), cwd)
     of_files, of_line = dict[str, str](), _variables(option or {}, wanted)
+    files = list(_files(arguments, env, cwd))
     model: str | None = None
-    for told in _files(arguments, env, cwd):
+    for told in filter(None, files):
         of_files.update(_variables(told, wanted))
         model = _model(told) or model
     # A model that is no variable yields to the variable.
@@ -33,16 +34,18 @@ def settings_of(arguments: Sequence[str], env: Mapping[str, str], cwd: str, want
             of_line[_MODEL] = named
         elif model:
             of_files[_MODEL] = model
-    return Settings(of_files, of_line, option is not None)
+    return Settings(of_files, of_line, is_whole=option is not None and None not in files)
 
 
-def _files(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> Iterator[Mapping[str, Any]]:
+def _files(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> Iterator[Mapping[str, Any] | None]:
+    # None for one that is there and cannot be read.
     named = value_of(arguments, "--setting-sources")
     sources = set(_SOURCES) if named is None else {name.strip() for name in named.split(",")}
     for name, place in _SOURCES.items():
         folder = home_in(env, "CLAUDE_CONFIG_DIR", ".claude") if name == "user" else Path(cwd)
         if name in sources and folder is not None:
-            yield _decoded(text_in(folder / place)) or {}
+            text = text_in(folder / place)
+            yield {} if text is not None and not text.strip() else _decoded(text)
 
 
 def _option(value: str, cwd: str) -> Mapping[str, Any] | None:

@@ -1,6 +1,5 @@
 """Codex's configuration: its own file, a profile's, and those of a project that is trusted, as 0.169.0 layers them."""
 
-import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,14 +23,16 @@ def settings_of(arguments: Sequence[str], env: Mapping[str, str], cwd: str) -> S
     whole = _read(home / _FILE) if home is not None else None
     told = flat(whole or {})
     name = profile_in(arguments, told)
-    profile = None if name is None or home is None else _profile(whole or {}, home, name)
+    profile = {} if name is None else _profile(whole or {}, home, name)
     told.update(profile or {})
     there = Path(cwd, value_of(arguments, "-C", "--cd") or "")
-    for path in _trusted(whole or {}, there):
-        of_project = flat(_read(path / ".codex" / _FILE) or {})
-        told.update({name: value for name, value in of_project.items() if name in _OF_PROJECTS})
-    is_read = whole is not None or home is None or not os.path.lexists(home / _FILE)
-    return Settings(told, is_whole=is_read and (name is None or profile is not None))
+    projects = [_read(path / ".codex" / _FILE) for path in _trusted(whole or {}, there)]
+    for of_project in projects:
+        # One that cannot be read may choose them: then they are not known, unless a later one chooses again.
+        chosen = dict.fromkeys(_OF_PROJECTS, "") if of_project is None else flat(of_project)
+        told.update({name: value for name, value in chosen.items() if name in _OF_PROJECTS})
+    is_read = (whole is not None or home is None) and None not in projects
+    return Settings({name: value for name, value in told.items() if value}, is_whole=is_read and profile is not None)
 
 
 def profile_in(arguments: Sequence[str], told: Mapping[str, str]) -> str | None:
@@ -66,11 +67,14 @@ def _strings_in(told: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]
                 yield f"{above}{name}", value
 
 
-def _profile(whole: Mapping[str, Any], home: Path, name: str) -> dict[str, str] | None:
-    # Versions before have a section for it, today's a file.
+def _profile(whole: Mapping[str, Any], home: Path | None, name: str) -> dict[str, str] | None:
+    # Versions before have a section for it, today's a file; without either nothing is known of it.
     sections = whole.get("profiles")
     section = sections.get(name) if isinstance(sections, dict) else None
-    told = section if isinstance(section, dict) else _read(home / f"{name}.{_FILE}")
+    if isinstance(section, dict):
+        return flat(section)
+    text = None if home is None else text_in(home / f"{name}.{_FILE}")
+    told = _decoded(text) if text else None
     return None if told is None else flat(told)
 
 

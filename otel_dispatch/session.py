@@ -16,7 +16,7 @@ _WINDOW: Final = re.compile(r"\[\d+m\]$", re.IGNORECASE)
 class Settings:
     """What a program is set up with beside its environment: by files, and by settings on its command line.
 
-    ``is_whole`` says that whatever the command line names could be read.
+    ``is_whole`` says that all of them could be read.
     """
 
     of_files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

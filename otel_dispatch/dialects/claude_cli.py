@@ -56,8 +56,10 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str], settings: Set
     decided = {*variables, *((Field.MODEL,) if word else ())}
     decided |= {Field.THINKING} if thinking != UNSENT_THINKING else set()
     decided |= {Field.TOOL_FORMAT} if tools == "" else set()
-    # Settings that cannot be read may decide them, too.
-    decided |= set() if settings.is_whole else {Field.MODEL, Field.PROVIDER, Field.THINKING}
+    if not settings.is_whole:
+        # Settings that cannot be read may decide them, and win over what is read here.
+        decided |= {Field.MODEL, Field.PROVIDER, Field.THINKING}
+        variables = {}
     of_line = {name for name, variable in variables.items() if variable in settings.of_line}
     pinned = {name for name, variable in variables.items() if variable in settings.of_files} - of_line
     request = Request(

@@ -76,6 +76,7 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str], settings: Set
     profile = profile_in(arguments, config)
     is_open = not settings.is_whole or (profile is not None and settings is UNSET)
     decided |= {Field.MODEL, Field.PROVIDER, Field.THINKING} if is_open else set()
+    of_files = set() if is_open else settings.of_files.keys() - of_line.keys()
     request = Request(WireFormat.CODEX_CLI, "invoke_agent", model, thinking or effort_thinking(None), ToolFormat.NATIVE)
     is_exec = command in _EXEC
     return Asked(
@@ -85,7 +86,7 @@ def read_request(arguments: Sequence[str], env: Mapping[str, str], settings: Set
         where.provider,
         Requested(where.asked, None if named else text_of(profile)),
         defaults=frozenset(Field) - decided,
-        pinned=_pinned(settings.of_files.keys() - of_line.keys(), where, is_named=bool(named)),
+        pinned=_pinned(of_files, where, is_named=bool(named)),
         is_told=is_exec and is_option(arguments, "--json", "--experimental-json"),
         prompt=is_exec and bool(rest) and not rest[-1].startswith("-") and rest[-2:-1] != ["resume"],
     )
