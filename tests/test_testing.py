@@ -12,15 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 
 import otel_dispatch as od
-from otel_dispatch import activate, publish, testing
+from otel_dispatch import testing
 from otel_dispatch.demo.provider import Answer, Provider, chat, error
-from tests.conftest import Faults, Told
 from tests.fakes import install
-from tests.faulty import boom
 from tests.launches import STREAM
 
 PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
@@ -91,94 +87,6 @@ def test_calls_launches_and_entries_are_a_tree(
     assert [len(line) - len(line.lstrip()) for line in str(records).splitlines()] == [2, 4, 6, 6, 4, 2]
 
 
-def test_afterwards_everything_is_as_it_was(provider: Provider) -> None:
-    before, heard = httpx.Client.send, list(publish.listeners)
-    with testing.recorded() as records:
-        assert httpx.Client.send is not before
-    send(provider)
-    assert httpx.Client.send is before
-    assert publish.listeners == heard
-    assert not activate.is_on()
-    assert list(records) == []
-    assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
-
-
-def test_an_exception_in_the_block_is_the_tests_own_and_leaves_nothing_on(provider: Provider) -> None:
-    raised = KeyError("theirs")
-    kept = []
-
-    def block() -> None:
-        with testing.recorded() as records:
-            kept.append(records)
-            send(provider)
-            raise raised
-
-    with pytest.raises(KeyError) as seen:
-        block()
-    assert seen.value is raised
-    assert not activate.is_on()
-    assert len(kept[0]) == 1
-
-
-def test_what_is_set_up_already_goes_on_as_it_was(told: Told, provider: Provider) -> None:
-    with testing.recorded() as records:
-        send(provider, "inside")
-    send(provider, "after")
-    assert [record.name for record in records] == ["chat inside"]
-    assert [span.name for span in told.spans()] == ["chat inside", "chat after"]
-    context = told.spans()[0].context
-    assert context is not None
-    assert records.only().span_id == f"{context.span_id:016x}"
-    assert activate.is_on()
-
-
-def test_a_tracer_provider_of_the_tests_own_is_used(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch, told: Told
-) -> None:
-    od.uninstrument()
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", told.tracer_provider)
-    with testing.recorded() as records:
-        send(provider)
-    assert [span.name for span in told.spans()] == [record.name for record in records] == ["chat m"]
-    assert trace.get_tracer_provider() is told.tracer_provider
-
-
-@pytest.mark.parametrize("variable", ["OTEL_SDK_DISABLED", "OTEL_TRACES_SAMPLER"])
-def test_no_variable_of_the_environment_takes_records_away(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    monkeypatch.setenv(variable, {"OTEL_SDK_DISABLED": "true"}.get(variable, "always_off"))
-
-    @od.entry_point("agent", name="a")
-    def agent() -> None:
-        send(provider)
-
-    with testing.recorded() as records:
-        agent()
-    assert [record.name for record in records.below(records.roots[0])] == ["chat m"]
-
-
-def test_blocks_in_blocks_hear_what_is_theirs(provider: Provider) -> None:
-    with testing.recorded() as outer:
-        with testing.recorded() as inner:
-            send(provider, "both")
-        send(provider, "outer")
-    assert [record.model for record in inner] == ["both"]
-    assert [record.model for record in outer] == ["both", "outer"]
-    assert not activate.is_on()
-
-
-def test_a_block_that_ends_out_of_turn_leaves_the_other_recording(provider: Provider) -> None:
-    first, second = testing.recorded(), testing.recorded()
-    first.__enter__()
-    later = second.__enter__()
-    first.__exit__(None, None, None)
-    send(provider)
-    second.__exit__(None, None, None)
-    assert len(later) == 1
-    assert not activate.is_on()
-
-
 def test_threads_and_tasks_are_recorded(provider: Provider) -> None:
     async def ask() -> None:
         async with httpx.AsyncClient() as client:
@@ -201,26 +109,6 @@ def test_a_stream_that_nobody_finishes_is_recorded_at_the_end(provider: Provider
     assert (records.only().outcome, records.only().outcome_class) == ("cancelled", "abandoned")
     response.close()
     assert len(records) == 1
-
-
-def test_what_was_resolved_in_a_block_is_forgotten_with_it(provider: Provider) -> None:
-    for expected in ("pipeline_input", "unknown"):
-        with testing.recorded() as records:
-            if expected == "pipeline_input":
-                od.resolve("model", pipeline_input="m")
-            send(provider)
-        assert records.only().provenance.model == expected
-
-
-def test_a_fault_in_a_listener_leaves_the_call_alone(
-    provider: Provider, monkeypatch: pytest.MonkeyPatch, faults: Faults
-) -> None:
-    faults.expect()
-    monkeypatch.setattr(testing.Records, "hear", boom)
-    with testing.recorded() as records:
-        assert send(provider) == 200
-    assert list(records) == []
-    assert [place for place, _ in faults.seen] == ["publish"]
 
 
 def inherited(provider: Provider) -> testing.Records:
@@ -280,22 +168,6 @@ def test_a_record_file_gets_the_same_records(
     assert (line["otel_span_id"], line["model"]) == (records.only().span_id, "m")
 
 
-def test_who_does_not_import_it_does_not_pay_for_it() -> None:
-    code = "import sys, otel_dispatch; otel_dispatch.instrument(); print('otel_dispatch.testing' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "False\n"
-
-
-def test_the_sdk_is_not_imported_where_a_program_has_none() -> None:
-    code = (
-        "import sys, otel_dispatch.testing as t\n"
-        "with t.recorded(): pass\n"
-        "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace.export', 'pytest'))])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "[]\n"
-
-
 def test_the_examples_of_the_page_run_as_they_stand(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     for name, code in blocks:
@@ -330,10 +202,3 @@ def test_every_name_of_the_page_is_there() -> None:
     names = {*dir(testing), *dir(testing.Records), *dir(testing.Record)}
     assert len(attributes) > 8
     assert set(attributes) - names == set()
-
-
-def test_a_provider_of_the_sdk_is_left_as_it_is(told: Told) -> None:
-    assert isinstance(told.tracer_provider, TracerProvider)
-    with testing.recorded():
-        pass
-    assert told.tracer_provider.force_flush()
