@@ -299,14 +299,14 @@ def test_an_entry_point_works_whether_its_module_is_imported_before_or_after(
 ) -> None:
     (tmp_path / "mine.py").write_text("class Host:\n    async def go(self, recipe): return recipe\n")
     code = """
-    import os, sys, asyncio
+    import os, sys, asyncio, inspect
     import mine
     host = mine.Host()
     os.environ["DISPATCH_OTEL_ENTRYPOINTS"] = "fleet_dispatch=mine:Host.go"
     import otel_dispatch
     otel_dispatch.instrument()
     otel_dispatch.instrument()
-    print(asyncio.run(host.go("r")), asyncio.iscoroutinefunction(mine.Host.go))
+    print(asyncio.run(host.go("r")), inspect.iscoroutinefunction(mine.Host.go))
     otel_dispatch.uninstrument()
     print(type(mine.Host.__dict__["go"]).__name__)
     """
@@ -373,7 +373,9 @@ def test_a_stream_that_is_open_at_exit_ends_as_abandoned(provider: Provider, sin
     done = run(code, environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
     # CPython 3.13 can crash on closing what the SDK left open at shutdown, with us and without.
     plain = run(code, environment(provider))
-    assert (done.returncode, done.stderr) == (plain.returncode, plain.stderr)
+    # From 3.14 on it tells a traceback, in which a frame of ours is one more; the error is the library's own.
+    assert done.returncode == plain.returncode
+    assert done.stderr.splitlines()[-1:] == plain.stderr.splitlines()[-1:]
     (span,) = sink.wait(1)
     assert span.attributes["dispatch.outcome.class"] == "abandoned"
 
