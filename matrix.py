@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import matrix_table
+
 ROOT = Path(__file__).resolve().parent
 ROWS = ROOT / "tests" / "matrix"
 HOMES = ROOT / ".venvs"
@@ -141,6 +143,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py matrix", description=__doc__)
     parser.add_argument("rows", nargs="*", help="rows to run; all where none is named")
     parser.add_argument("--list", action="store_true", help="print the rows and stop")
+    parser.add_argument("--table", action="store_true", help="print what they cover, as the README has it, and stop")
     chosen, more = parser.parse_known_args(arguments)
     table = {row.name: row for row in rows()}
     if unknown := [name for name in chosen.rows if name not in table]:
@@ -148,6 +151,9 @@ def main(arguments: list[str]) -> int:
     if chosen.list:
         for row in table.values():
             print(f"{row.name:24}{' '.join(row.install)}")
+        return 0
+    if chosen.table:
+        print(matrix_table.table(list(table.values())))
         return 0
     wanted = [table[name] for name in chosen.rows] or [row for row in table.values() if row.tests]
     ended = {row.name: _outcome(row, more) for row in wanted}
