@@ -42,6 +42,7 @@ class Flight:
         self._latch = threading.Lock()
         self._start_ns, self._first_ns, self._end_ns = time.time_ns(), 0, 0
         self._held: list[Outcome] = []
+        self.catch_up: Callable[[], None] | None = None
         self._error_type: str | None = None
         # Only an empty attempt in a room needs its body, to know its like; a long stream need not hold a prompt.
         self.body = body if frame.room is not None else b""
@@ -118,6 +119,10 @@ class Flight:
             self.span.end()
 
     def _surely(self, end: Callable[..., None], *args: object) -> None:
+        # Whoever hears the answer may have left something unread; then it is not to hold on to us, nor we to it.
+        if (late := self.catch_up) is not None:
+            self.catch_up = None
+            succeeds(late)
         if not succeeds(end, *args):
             succeeds(self.lose)
 

@@ -67,12 +67,14 @@ class Messages:
         if alike is None:
             return None
 
+        grown_by = alike.grown
+
         def of_message(other: bytes) -> int:
             if len(other) < _AROUND or _PRELUDE.unpack_from(other)[0] != len(other):
                 return -1
-            return alike(other[_START : -_SUM.size])
+            return grown_by(other[_START : -_SUM.size])
 
-        return of_message
+        return Pattern(of_message, alike.counts)
 
     def _events(self, chunk: bytes) -> Iterator[bytes]:
         if self.overrun:

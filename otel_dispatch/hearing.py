@@ -6,7 +6,7 @@ from .dialects import Dialect
 from .emit import Flight
 from .framing import EVENTS, Framing, framing_of
 from .guard import guarded, succeeds
-from .pattern import Pattern
+from .pattern import Grown
 from .unpacking import Unpack, unpacker
 
 LIMIT = 32 * 1024 * 1024
@@ -21,16 +21,31 @@ _PATIENCE = 4
 class Hearing:
     """Listens to the decoded body of one answer, whole or in pieces."""
 
-    __slots__ = ("_body", "_dialect", "_event", "_lines", "_pattern", "_reply", "_size", "_unfit", "_unpack", "flight")
+    __slots__ = (
+        "_body",
+        "_counts",
+        "_dialect",
+        "_event",
+        "_grown",
+        "_last",
+        "_lines",
+        "_reply",
+        "_size",
+        "_unfit",
+        "_unpack",
+        "flight",
+    )
 
-    _pattern: Pattern | None
+    _grown: Grown | None
+    _last: tuple[bytes, int] | None
 
     def __init__(self, flight: Flight, dialect: Dialect, content_type: str) -> None:
         self.flight, self._reply, self._dialect, self._event = flight, flight.reply, dialect, dialect.event
         self._lines = framing_of(content_type)
         self._body: list[bytes] = []
         self._size = -1
-        self._pattern = None
+        self._grown = self._last = None
+        self._counts = False
         self._unfit = 0
         self._unpack: Unpack | None = None
 
@@ -54,18 +69,21 @@ class Hearing:
 
     def miss(self) -> None:
         """Note that a piece could not be heard."""
-        self._pattern = None
+        self._grown = None
         self._reply.unread = True
 
     def hear(self, chunk: bytes) -> None:
         """Hear one piece, as `piece` does; may raise what a fault of ours raises."""
         reply = self._reply
-        if (pattern := self._pattern) is not None:
-            if (grown := pattern(chunk)) >= 0:
+        if (grown_by := self._grown) is not None:
+            if (grown := grown_by(chunk)) >= 0:
                 reply.content_len += grown
                 self._unfit = 0
+                if self._counts:
+                    self._last = chunk, grown
                 return
-            self._pattern = None
+            self._catch_up()
+            self._grown = None
         if self._size < 0:
             self._begin(chunk)
         if (lines := self._lines) is None:
@@ -81,9 +99,21 @@ class Hearing:
 
     def _learn(self, lines: Framing, chunk: bytes, grown: int) -> None:
         # Only once there was text, or what is none, does more of it say nothing else.
-        if not self._reply.blank if grown else self._reply.committed:
-            self._pattern = lines.pattern(chunk, grown)
-            self._unfit += 1
+        if self._reply.blank if grown else not self._reply.committed:
+            return
+        self._unfit += 1
+        if (pattern := lines.pattern(chunk, grown)) is not None:
+            self._grown, self._counts = pattern
+            if pattern.counts:
+                self.flight.catch_up = self._catch_up
+
+    def _catch_up(self) -> None:
+        """Read the last of the events that count what was used so far, of which only the length was taken."""
+        if (last := self._last) is not None and self._lines is not None:
+            self._last, (chunk, grown) = None, last
+            self._reply.content_len -= grown
+            for data in self._lines.events(chunk):
+                self._event(data, self._reply)
 
     def _begin(self, chunk: bytes) -> None:
         self._size = 0

@@ -20,6 +20,7 @@ class Landing:
     def __init__(self) -> None:
         self.reply, self.status = Reply(), 200
         self.outcome: Outcome | None = None
+        self.catch_up: Callable[[], None] = lambda: None
 
     def first_byte(self) -> None:
         """Hear that it begins."""
@@ -30,6 +31,7 @@ class Landing:
 
     def arrive(self) -> None:
         """Keep the first outcome, as a flight does."""
+        self.catch_up()
         failed = self.status >= 300
         found = outcome_of_status(self.status, self.reply.code) if failed else outcome_of_reply(self.reply)
         self.outcome = self.outcome or found
