@@ -13,6 +13,7 @@ from ..routes import upstream_in
 from ..thinking import as_map
 from ..vocabulary import ToolFormat, WireFormat, text_of
 from . import Dialect
+from .plain_chat import hear_plain, plain_chunk, plain_completion
 
 _COMMITMENTS = frozenset(
     {
@@ -43,34 +44,6 @@ class Completion(Answered):
     data: msgspec.Raw = msgspec.Raw()
 
 
-class _PlainDelta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    # The nulls are what DeepSeek, OpenRouter, Together and vLLM send beside every text.
-    content: str = ""
-    role: Any = None
-    refusal: None = None
-    reasoning_content: None = None
-    reasoning: None = None
-    tool_calls: None = None
-    function_call: None = None
-
-
-class _PlainChoice(msgspec.Struct, gc=False):
-    delta: _PlainDelta
-    finish_reason: None = None
-    error: None = None
-
-
-class _PlainChunk(msgspec.Struct, gc=False):
-    """The chunk that most of a stream consists of: text and nothing else; any other is refused and read in full."""
-
-    choices: list[_PlainChoice]
-    usage: None = None
-    error: None = None
-    base_resp: None = None
-    x_groq: None = None
-
-
-_plain_chunk = msgspec.json.Decoder(_PlainChunk)
 _completion = msgspec.json.Decoder(Completion)
 _errors = msgspec.json.Decoder(list[Completion])
 
@@ -96,6 +69,9 @@ def chat_in(sent: Asked, path: str) -> Request | None:
 
 def read_reply(body: bytes, reply: Reply) -> None:
     """What a whole completion, or an error body, says."""
+    if (told := plain(plain_completion, body)) is not None:
+        hear_plain(told, reply)
+        return
     completion = completion_in(body, reply)
     if completion is not None and not reply.failed:
         # xAI answers a deferred call with a ticket.
@@ -115,7 +91,7 @@ def completion_in(body: bytes, reply: Reply) -> Completion | None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one chunk of a streamed completion says; ``[DONE]`` ends it."""
-    if reply.model is not None and (text := plain(_plain_chunk, data)) is not None:
+    if reply.model is not None and (text := plain(plain_chunk, data)) is not None:
         for choice in text.choices:
             reply.say(choice.delta.content)
         return
