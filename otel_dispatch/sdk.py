@@ -3,17 +3,18 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from .guard import log, once, swallow, warn
 from .legible import clean
+from .paced import Paced
 
 PREFIX: Final = "DISPATCH_OTEL_"
 OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "RECORD_FILE", "SCOPE", "CHILD"})
@@ -46,17 +47,19 @@ _GROUPS: Final = {
 class Providers:
     """The providers that we set up, and how they are flushed and closed."""
 
-    def __init__(self, traces: Any, metrics: Any, logs: Any) -> None:
-        self.traces, self.metrics, self.logs = traces, metrics, logs
+    def __init__(self, providers: Sequence[Any], paced: Sequence[Paced]) -> None:
+        self._providers, self._paced = providers, paced
 
     def flush(self) -> None:
         """Send what is queued; may block, so never on a host's thread."""
-        for provider in (self.traces, self.logs, self.metrics):
+        for provider in self._providers:
             swallow("sdk.flush", provider.force_flush, 2000)
 
     def close(self) -> None:
         """Send what is queued and stop; may block."""
-        for provider in (self.traces, self.logs, self.metrics):
+        for exporter in self._paced:
+            exporter.hurry()
+        for provider in self._providers:
             swallow("sdk.close", provider.shutdown)
 
 
@@ -89,7 +92,7 @@ def is_provided() -> bool:
 
 
 def set_up() -> Providers:
-    """Make the three providers from the environment and make them the process's own."""
+    """Make providers from the environment and make them the process's own; none of metrics or logs that go nowhere."""
     from opentelemetry import _logs, metrics, trace
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -109,21 +112,23 @@ def set_up() -> Providers:
         made = {signal: [swallow(signal, make) for make in found if make] for signal, found in makers.items()}
         resource = _resource()
         tracing = TracerProvider(sampler.asked_for(), resource, shutdown_on_exit=False)
-        for exporter in filter(None, made["traces"]):
-            tracing.add_span_processor(BatchSpanProcessor(exporter))
-        readers = [
-            exporter if hasattr(exporter, "collect") else PeriodicExportingMetricReader(exporter)
-            for exporter in filter(None, made["metrics"])
-        ]
-        metering = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
-        logging_ = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        for exporter in filter(None, made["logs"]):
-            logging_.add_log_record_processor(BatchLogRecordProcessor(exporter))
+        spans, records = ([Paced(exporter) for exporter in made[signal] if exporter] for signal in ("traces", "logs"))
+        for exporter in spans:
+            tracing.add_span_processor(BatchSpanProcessor(cast("Any", exporter)))
+        meters = filter(None, made["metrics"])
+        readers = [each if hasattr(each, "collect") else PeriodicExportingMetricReader(each) for each in meters]
+        providers: list[Any] = [tracing]
+        if records:
+            providers.append(logging_ := LoggerProvider(resource=resource, shutdown_on_exit=False))
+            for exporter in records:
+                logging_.add_log_record_processor(BatchLogRecordProcessor(cast("Any", exporter)))
+            _logs.set_logger_provider(logging_)
+        if readers:
+            providers.append(metering := MeterProvider(readers, resource=resource, shutdown_on_exit=False))
+            metrics.set_meter_provider(metering)
     trace.set_tracer_provider(tracing)
-    metrics.set_meter_provider(metering)
-    _logs.set_logger_provider(logging_)
     _quiet(target)
-    return Providers(tracing, metering, logging_)
+    return Providers(providers, (*spans, *records))
 
 
 def span_exporters(service: str) -> tuple[list[Any], Any]:
