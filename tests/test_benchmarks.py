@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from benchmarks import parts
 from benchmarks.floor import Floored, Plain, Watched, Words, recorded
 from benchmarks.wires import STREAMED, WIRES, Wire, pieces, whole
 from otel_dispatch.dialects import dialect_at, dialects
@@ -49,6 +50,17 @@ def test_it_measures_every_row_and_start_up() -> None:
     assert [start["name"] for start in told["starts"]][:3] == ["not installed", "unset", "set"]
     assert told["rounds"] == 2
     assert set(told["machine"]) >= {"processors", "python", "packages"}
+
+
+@pytest.mark.parametrize("way", [[], ["--enriching"], ["--wire", "gemini", "--size", "100 kB"]])
+def test_the_parts_of_a_call_are_told(way: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert parts.main(["--rounds", "2", *way]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {line[: line.index("  ")]: float(line.split()[-2]) for line in lines[1:]}
+    steps = set(told) - {"one call", "the floor"}
+    assert {"read the request", "read the answer", "judge the outcome", "all else: seams, guards, cold caches"} <= steps
+    assert ("write on somebody's span" in steps) == ("--enriching" in way)
+    assert sum(told[step] for step in steps) == pytest.approx(told["one call"], abs=0.1)
 
 
 def test_it_refuses_a_base_that_is_instrumented() -> None:
