@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from .soak_ways import BY_THE_HOST
+from .soak_ways import BY_THE_HOST, THINKS
 
 _EVENT: Final = b'data: {"choices":[{"delta":{"content":"word "}}]}\n\n'
 _LAST: Final = (
@@ -65,6 +65,7 @@ def _length_in(head: bytes) -> int:
 
 
 async def _whole(writer: asyncio.StreamWriter) -> bool:
+    await asyncio.sleep(THINKS)
     return await _answer(writer, b"200 OK", _WHOLE)
 
 

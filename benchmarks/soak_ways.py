@@ -24,7 +24,10 @@ BY_THE_HOST: Final = frozenset({"cancel", "leave", "forget"})
 """The ways in which it is the host that breaks off; the provider would have streamed without end."""
 
 TIMED: Final = "whole"
-"""The way whose calls are timed: all that it waits for is work."""
+"""The way whose calls are timed: all that it waits for is work, and the model."""
+
+THINKS: Final = 0.3
+"""Seconds until a call that is timed is answered: as long as the quickest models take."""
 
 OUTCOMES: Final = {
     "whole": {"served"},
