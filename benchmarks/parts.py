@@ -1,8 +1,7 @@
 """Where the time of one call goes: ``python -m benchmarks.parts [--wire chat] [--size "1 kB"] [--enriching]``.
 
-Each step is timed where it runs, without the steps within it; the clock's own time is taken off. The whole is measured
-without any clock in it, so that what the steps leave over is told, too: seams, guards, and what is no longer in the
-processor's caches, which the host's own work in between has filled.
+Each step is timed where it runs, without the steps within it. A clock in so short a step takes as long as the step, so
+that only the shares of the steps are taken from there; the whole that they share is measured without any clock in it.
 """
 
 import argparse
@@ -100,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     try:
         took = _took(lanes, given, wire, provider.force_flush)
-        with _clocked(wire) as clock:
+        with _clocked(wire, given.enriching) as clock:
             _took({"ours": lanes["ours"]}, given, wire, provider.force_flush)
     finally:
         otel_dispatch.uninstrument()
@@ -150,7 +149,7 @@ def _times(client: httpx2.Client, around: Callable[[], Any], wire: Wire, size: s
 
 
 @contextmanager
-def _clocked(wire: Wire) -> Iterator[Clock]:
+def _clocked(wire: Wire, is_enriching: bool) -> Iterator[Clock]:
     """A clock around each step; the seam looks each of them up when it needs it."""
     clock = Clock()
     route = transit.route_at(wire.path)
@@ -165,6 +164,8 @@ def _clocked(wire: Wire) -> Iterator[Clock]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(seam, "route_at", lambda _: (timed, path)))
         for name, owner, attribute in _STEPS:
+            if is_enriching and owner is Span:
+                continue  # It is its owner who ends it.
             function = getattr(owner, attribute)
             stack.enter_context(patch.object(owner, attribute, clock.timed(name, function)))
         yield clock
@@ -172,9 +173,9 @@ def _clocked(wire: Wire) -> Iterator[Clock]:
 
 def _table(added: float, floor: float, clock: Clock, calls: int) -> str:
     nothing = _own_time()
-    rows = sorted(((sum(times) / calls, name) for name, times in clock.taken.items() if times), reverse=True)
-    parts = [(name, max(0.0, ns - nothing)) for ns, name in rows]
-    parts.append(("all else: seams, guards, cold caches", added - sum(ns for _, ns in parts)))
+    steps = {name: max(0.0, sum(times) / calls - nothing) for name, times in clock.taken.items()}
+    share = added / sum(steps.values())
+    parts = sorted(((name, ns * share) for name, ns in steps.items() if ns), key=lambda each: -each[1])
     return "\n".join(_lines([*parts, ("one call", added), ("the floor", floor)], floor))
 
 
