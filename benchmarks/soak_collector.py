@@ -9,33 +9,21 @@ from typing import Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from .soak_server import serve
+
 _OK: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
 _DECODERS: Final[dict[bytes, Callable[[bytes], bytes]]] = {b"gzip": gzip.decompress, b"deflate": zlib.decompress}
 
 
-async def serve(port: int) -> None:
-    """Take what comes at *port*, or at a free one, until killed or until nobody holds standard input."""
-    server = await asyncio.start_server(_connection, "127.0.0.1", port)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    server.close()
-
-
-async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while True:
-            first, *lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
-            headers = {line.partition(b":")[0].lower(): line.partition(b":")[2].strip() for line in lines}
-            body = await reader.readexactly(int(headers.get(b"content-length", b"0")))
-            if b" /v1/traces " in first:
-                print(_spans_in(_DECODERS.get(headers.get(b"content-encoding", b""), bytes)(body)), flush=True)
-            writer.write(_OK)
-            await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        # The exporter hung up.
-        pass
-    finally:
-        writer.close()
+async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+    headers = {line.partition(b":")[0].lower(): line.partition(b":")[2].strip() for line in lines}
+    body = await reader.readexactly(int(headers.get(b"content-length", b"0")))
+    if b" /v1/traces " in first:
+        print(_spans_in(_DECODERS.get(headers.get(b"content-encoding", b""), bytes)(body)), flush=True)
+    writer.write(_OK)
+    await writer.drain()
+    return True
 
 
 def _spans_in(data: bytes) -> int:
@@ -44,4 +32,4 @@ def _spans_in(data: bytes) -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(_take, int(sys.argv[1])))

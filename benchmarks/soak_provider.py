@@ -4,10 +4,10 @@ import asyncio
 import json
 import socket
 import struct
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from .soak_server import serve
 from .soak_ways import BY_THE_HOST, THINKS
 
 _EVENT: Final = b'data: {"choices":[{"delta":{"content":"word "}}]}\n\n'
@@ -36,27 +36,11 @@ Way = Callable[[asyncio.StreamWriter], Awaitable[bool]]
 """Answers one request; gives whether the connection may serve another."""
 
 
-async def serve() -> None:
-    """Serve until killed, or until nobody holds standard input; print the port first."""
-    server = await asyncio.start_server(_connection, "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    server.close()
-
-
-async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            body = json.loads(await reader.readexactly(_length_in(head)))
-            way = "endless" if body["model"] in BY_THE_HOST else body["model"]
-            if not await _WAYS[way](writer):
-                break
-    except (asyncio.IncompleteReadError, ConnectionError):
-        # The client hung up, as it does on purpose.
-        pass
-    finally:
-        writer.close()
+async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    head = await reader.readuntil(b"\r\n\r\n")
+    body = json.loads(await reader.readexactly(_length_in(head)))
+    way = "endless" if body["model"] in BY_THE_HOST else body["model"]
+    return await _WAYS[way](writer)
 
 
 def _length_in(head: bytes) -> int:
@@ -151,4 +135,4 @@ _WAYS: Final[dict[str, Way]] = {
 }
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(_take))
