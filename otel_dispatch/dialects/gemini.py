@@ -139,10 +139,7 @@ def read_reply(body: bytes, reply: Reply) -> None:
 
 def read_event(data: bytes, reply: Reply) -> None:
     """What one chunk of a stream says. Nothing marks the end: some models send a finish reason with each chunk."""
-    if (text := plain(_text, data)) is not None:
-        _read_text(text, reply)
-    else:
-        _read_fully(data, reply)
+    _read(data, reply)
 
 
 def read_all(read: Callable[[bytes, Reply], bool], body: bytes, reply: Reply) -> bool:
@@ -169,10 +166,6 @@ def _read(body: bytes, reply: Reply) -> bool:
     if (text := plain(_text, body)) is not None:
         _read_text(text, reply)
         return True
-    return _read_fully(body, reply)
-
-
-def _read_fully(body: bytes, reply: Reply) -> bool:
     response = decode(_response, body)
     if response is None:
         return False
@@ -212,11 +205,11 @@ def _read_text(response: _Text, reply: Reply) -> None:
     if (usage := response.usageMetadata) is not None:
         note_tokens(
             reply.usage,
-            usage.promptTokenCount,
-            usage.toolUsePromptTokenCount,
-            usage.candidatesTokenCount,
-            usage.thoughtsTokenCount,
-            usage.cachedContentTokenCount,
+            input=usage.promptTokenCount,
+            tools=usage.toolUsePromptTokenCount,
+            output=usage.candidatesTokenCount,
+            thoughts=usage.thoughtsTokenCount,
+            cached=usage.cachedContentTokenCount,
         )
 
 

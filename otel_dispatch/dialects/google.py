@@ -11,6 +11,7 @@ _REASONS = frozenset({"API_KEY_INVALID", "BILLING_DISABLED"})
 
 def note_tokens(
     kept: Usage,
+    *,
     input: object = None,  # noqa: A002 - as the record names it
     tools: object = None,
     output: object = None,
@@ -29,9 +30,6 @@ def note_tokens(
     if output is None and thoughts is None and cached is None:
         return
     visible, thought = count_of(output), count_of(thoughts)
-    if thoughts is None and cached is None and not kept.reasoning:
-        kept.output = kept.output if visible is None else visible
-        return
     if visible is None and kept.output is not None:
         # A chunk may repeat but one of the two.
         visible = kept.output - (kept.reasoning or 0)
