@@ -1,5 +1,6 @@
 """What the tests share: a local provider, everything that was told, and no fault of ours left unseen."""
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,12 @@ from otel_dispatch.context import Frame
 from otel_dispatch.demo.provider import Provider
 
 VARIABLES = ("DISPATCH_OTEL", "OTEL_", "OPENAI_", "ANTHROPIC_", "TRACEPARENT", "TRACESTATE", "OLLAMA_HOST")
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what is imported by now out of every later garbage collection: many tests ask for one, and it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass
