@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.drop:
             self.close_connection = True
             return
-        body = gzip.compress(answer.body) if answer.gzip else answer.body
+        body = gzip.compress(answer.body, mtime=0) if answer.gzip else answer.body
         whole = answer.chunks is None
         framing = {"content-length": str(len(body))} if whole else {"transfer-encoding": "chunked"}
         encoding = {"content-encoding": "gzip"} if answer.gzip else {}
