@@ -228,11 +228,11 @@ def test_a_dead_endpoint_costs_at_most_one_and_a_half_seconds_at_exit(
         env = environment(
             provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol
         )
-        # A busy machine may take long to end the interpreter: one run within the promise shows that it is kept.
-        took = [exit_seconds(env)]
-        while min(took) >= 1.5 + 0.4 and len(took) < 4:
-            took.append(exit_seconds(env))
-    assert min(took) < 1.5 + 0.4, took
+        # A busy machine takes long to end any interpreter: one run within the promise shows that it is kept.
+        cost = [exit_seconds(env) - exit_seconds(environment(provider))]
+        while min(cost) >= 1.5 + 0.4 and len(cost) < 4:
+            cost.append(exit_seconds(env) - exit_seconds(environment(provider)))
+    assert min(cost) < 1.5 + 0.4, cost
 
 
 def exit_seconds(env: dict[str, str]) -> float:

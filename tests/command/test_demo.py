@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,23 +24,20 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The demo, run once: what it printed, what it recorded and what arrived."""
     record = tmp_path_factory.mktemp("demo") / "records.jsonl"
     record.write_text('{"type":"resolved_dispatch","kind":"run_skill","names":{"label":"of-yesterday"}}\n')
-    began = time.monotonic()
     with HttpSink() as sink:
         command = [sys.executable, "-m", "otel_dispatch", "demo", "--record", str(record), "--endpoint", sink.url]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         yield SimpleNamespace(
             done=done,
             record=record,
-            seconds=time.monotonic() - began,
             lines=list(recordfile.read(record))[1:],
             spans=sink.spans(),
             url=sink.url,
         )
 
 
-def test_it_shows_its_runs_and_is_quick(shown: Any) -> None:
+def test_it_shows_its_runs(shown: Any) -> None:
     assert (shown.done.returncode, shown.done.stderr) == (0, "")
-    assert shown.seconds < 15
     rows = [line.split() for line in shown.done.stdout.split("\n\n")[0].splitlines()]
     timeless = [[word for word in row[:-1] if word not in ("ms", "s") and not word[0].isdigit()] for row in rows]
     assert timeless[1:] == [

@@ -97,9 +97,10 @@ def test_a_fork_while_another_thread_sets_up_gives_a_child_that_is_observed(prov
     from otel_dispatch import sdk
     plain, begun = sdk.set_up, threading.Event()
     def slow():
+        made = plain()
         begun.set()
-        time.sleep(0.5)
-        return plain()
+        time.sleep(0.3)
+        return made
     sdk.set_up = slow
     def call(model):
         with openai.OpenAI() as client:
