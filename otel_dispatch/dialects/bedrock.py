@@ -28,6 +28,8 @@ _CACHED = (
     ("cacheWriteInputTokens", "cacheWriteInputTokenCount"),
 )
 
+_NOVAS = "reasoningConfig"
+
 # What stands in an answer beside what the model says.
 _SILENT = frozenset({"cachePoint", "citation", "guardContent"})
 
@@ -37,6 +39,7 @@ class _Request(Fields):
     toolConfig: msgspec.Raw = msgspec.Raw()  # noqa: N815
     additionalModelRequestFields: Any = None  # noqa: N815
     outputConfig: Any = None  # noqa: N815
+    reasoningConfig: Any = None  # noqa: N815 - Nova's, where InvokeModel takes the body
 
 
 class _ToolConfig(Fields):
@@ -108,14 +111,22 @@ def converse_request(body: bytes, model: str, stream: bool) -> Request:
 
 
 def _thinking_of(sent: _Request) -> Thinking:
-    if sent.additionalModelRequestFields is None and sent.outputConfig is None:
+    extra, config = as_map(sent.additionalModelRequestFields), as_map(sent.inferenceConfig)
+    if not extra and sent.outputConfig is None and sent.reasoningConfig is None and _NOVAS not in config:
         return UNSENT_THINKING
-    return bedrock_thinking(as_map(sent.additionalModelRequestFields), as_map(sent.outputConfig).get("effort"))
+    # Nova documents its own within an inference config: its own body's, or the one among the fields beside Converse's.
+    places = (as_map(extra.get("inferenceConfig")).get(_NOVAS), config.get(_NOVAS), sent.reasoningConfig)
+    told = next((place for place in places if place is not None), None)
+    return bedrock_thinking({_NOVAS: told, **extra}, as_map(sent.outputConfig).get("effort"))
 
 
 def _tools_of(sent: _Request) -> ToolFormat:
     told = decode(_tool_config, bytes(sent.toolConfig)) if sent.toolConfig else None
-    return ToolFormat.NONE if told is None else tools_in(told.tools)
+    if told is not None and tools_in(told.tools) is ToolFormat.NATIVE:
+        return ToolFormat.NATIVE
+    # Those that Anthropic defines, a computer or an editor, Converse takes only so.
+    extra = sent.additionalModelRequestFields
+    return ToolFormat.NATIVE if extra is not None and is_given(as_map(extra).get("tools")) else ToolFormat.NONE
 
 
 def read_reply(body: bytes, reply: Reply) -> None:

@@ -101,6 +101,15 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"thinking": Thinking(ThinkingMode.ENABLED, True, 9)},
     ),
     ({"additionalModelRequestFields": "thinking"}, {}),
+    (
+        {"additionalModelRequestFields": {"tools": [{"type": "computer_20250124", "name": "computer"}]}},
+        {"tool_format": ToolFormat.NATIVE},
+    ),
+    ({"toolConfig": {"tools": []}, "additionalModelRequestFields": {"tools": []}}, {}),
+    (
+        {"additionalModelRequestFields": {"inferenceConfig": {"reasoningConfig": {"type": "enabled"}, "topK": 5}}},
+        {"thinking": Thinking(ThinkingMode.ENABLED, True)},
+    ),
     ({"messages": [{"role": "user", "content": [{"text": "half an emoji: \ud83d"}]}]}, {}),
 ]
 

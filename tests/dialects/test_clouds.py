@@ -70,6 +70,14 @@ BODIES: list[tuple[Any, Request]] = [
     ({"messages": HI, "inferenceConfig": {"maxTokens": 50}}, Request(NOVA, "chat", "m", max_tokens=50)),
     ({"messages": HI, "schemaVersion": "messages-v1"}, Request(NOVA, "chat", "m")),
     (
+        {"messages": HI, "inferenceConfig": {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}}},
+        Request(NOVA, "chat", "m", Thinking(ThinkingMode.ENABLED, True, None, "low")),
+    ),
+    (
+        {"messages": HI, "schemaVersion": "messages-v1", "reasoningConfig": {"type": "disabled"}},
+        Request(NOVA, "chat", "m", Thinking(ThinkingMode.OFF, False)),
+    ),
+    (
         {"messages": HI, "toolConfig": {"tools": [{"toolSpec": {}}]}},
         Request(NOVA, "chat", "m", tool_format=ToolFormat.NATIVE),
     ),
