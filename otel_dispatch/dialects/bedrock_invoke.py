@@ -38,6 +38,9 @@ class _Sent(anthropic_native.Asked):
     schemaVersion: msgspec.Raw = msgspec.Raw()  # noqa: N815
     inferenceConfig: msgspec.Raw = msgspec.Raw()  # noqa: N815
     toolConfig: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    singleEmbeddingParams: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    inputPrompt: msgspec.Raw = msgspec.Raw()  # noqa: N815
+    mediaSource: msgspec.Raw = msgspec.Raw()  # noqa: N815
     temperature: msgspec.Raw = msgspec.Raw()
     top_p: msgspec.Raw = msgspec.Raw()
     textGenerationConfig: Any = None  # noqa: N815
@@ -60,13 +63,18 @@ _chunk = msgspec.json.Decoder(_Chunk)
 
 _TELLING: Final = ("messages", "max_tokens", *_Sent.__struct_fields__[len(anthropic_native.Asked.__struct_fields__) :])
 _LIMITS: Final = ("max_tokens", "max_gen_len", "max_tokens_to_sample")
-_SAMPLING: Final = frozenset({*_LIMITS, "textGenerationConfig", "temperature", "top_p"})
+# Whose models make nothing but text, so that what is to be gone on with may stand there alone.
+_WRITERS: Final = ("meta.llama", "mistral.", "amazon.titan-text", "cohere.command", "deepseek.", "ai21.")
+_WRITER: Final = "a writer's"
+_SAMPLING: Final = frozenset({*_LIMITS, "textGenerationConfig", "temperature", "top_p", _WRITER})
 
 # What stands in a body of no wire format of ours: the operation, and names of which each set has one there.
 _SHAPES: Final = (
     ("embeddings", {"texts", "images", "inputs"}, {"input_type"}),
     ("embeddings", {"inputText", "inputImage"}, {"dimensions", "normalize", "embeddingTypes", "embeddingConfig"}),
-    ("text_completion", {"inputText"}, {"textGenerationConfig"}),
+    ("embeddings", {"singleEmbeddingParams"}),
+    ("text_completion", {"inputPrompt"}, {"mediaSource"}),
+    ("text_completion", {"inputText"}, {"textGenerationConfig", _WRITER}),
     ("text_completion", {"prompt"}, _SAMPLING),
     ("chat", {"message"}, {"chat_history", *_SAMPLING}),
 )
@@ -93,6 +101,8 @@ def read_invoke_request(body: bytes, path: str) -> Request | None:
 
 def _unnamed(sent: _Sent, model: str, stream: bool) -> Request | None:
     names = {name for name in _TELLING if getattr(sent, name) not in (None, _NOTHING)}
+    if any(writer in model for writer in _WRITERS):
+        names.add(_WRITER)
     operation = next((told for told, *sets in _SHAPES if all(names & each for each in sets)), None)
     if operation is None and "embed" in model.lower() and names:
         operation = "embeddings"  # Titan's oldest takes a text and nothing else.

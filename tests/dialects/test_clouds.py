@@ -117,6 +117,16 @@ OTHERS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
         "cohere.command-r",
         {"operation": "chat", "max_tokens": 50},
     ),
+    ({"prompt": "hi"}, "us.meta.llama3-3-70b-instruct-v1:0", {"operation": "text_completion"}),
+    ({"prompt": "hi", "stop": ["."]}, "mistral.mistral-7b-instruct-v0:2", {"operation": "text_completion"}),
+    ({"prompt": "hi"}, "cohere.command-text-v14", {"operation": "text_completion"}),
+    ({"inputText": "hi"}, "amazon.titan-text-express-v1", {"operation": "text_completion"}),
+    ({"message": "hi"}, "cohere.command-r-v1:0", {"operation": "chat"}),
+    (
+        {"inputPrompt": "hi", "mediaSource": {"s3Location": {"uri": "s3://b/v"}}},
+        "us.twelvelabs.pegasus-1-2-v1:0",
+        {"operation": "text_completion"},
+    ),
 ]
 EMBEDDINGS: list[tuple[dict[str, Any], str]] = [
     ({"inputText": "hi"}, "amazon.titan-embed-text-v1"),
@@ -124,6 +134,7 @@ EMBEDDINGS: list[tuple[dict[str, Any], str]] = [
     ({"inputImage": "AAAA", "embeddingConfig": {"outputEmbeddingLength": 256}}, "m"),
     ({"texts": ["hi"], "input_type": "search_query"}, "m"),
     ({"images": ["AAAA"], "input_type": "image"}, "m"),
+    ({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {"text": {"value": "hi"}}}, "m"),
     ({"schemaVersion": "nova-multimodal-embed-v1"}, "amazon.nova-2-multimodal-embeddings-v1:0"),
 ]
 
@@ -146,6 +157,7 @@ NO_CALLS: list[tuple[Any, str]] = [
     ({"prompt": "a cat", "aspect_ratio": "1:1"}, "/model/stability.sd3/invoke"),
     ({"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a cat"}}, "/model/amazon.nova-canvas-v1:0/invoke"),
     ({"query": "hi", "documents": ["a"], "api_version": 2}, "/model/cohere.rerank-v3-5:0/invoke"),
+    ({"prompt": "a cat"}, "/model/stability.sd3-large-v1:0/invoke"),
     ({"inputText": "hi"}, "/model/m/invoke"),
     ({"message": "hi"}, "/model/m/invoke"),
     ({**VERSION, "messages": []}, "/model/m/invoke"),
