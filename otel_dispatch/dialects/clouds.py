@@ -57,8 +57,11 @@ _CONVERSE: Final = (
 def chat_at(sent: compat.Asked, path: str, model: str | None, stream: bool) -> Request | None:
     """What *sent*, in the shape of a chat, asks of *model*, which the path names."""
     asked = openai_compat.chat_in(sent, path)
-    if asked is None:
-        return None
+    return None if asked is None else asked_of(asked, model, stream)
+
+
+def asked_of(asked: Request, model: str | None, stream: bool) -> Request:
+    """*asked*, but of *model* and as a *stream*, as the path names them."""
     how = asked.thinking, asked.tool_format, stream or asked.stream, asked.max_tokens
     return request_of(asked.wire_format, asked.operation, model, *how)
 

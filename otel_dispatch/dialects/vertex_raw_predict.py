@@ -11,11 +11,11 @@ from urllib.parse import unquote
 import msgspec
 
 from .. import compat
-from ..bodies import decode, is_filled
+from ..bodies import decode, is_filled, is_text
 from ..record import Request
 from ..vocabulary import WireFormat, text_of
 from . import Dialect, anthropic_native
-from .clouds import chat_at, read_piece, read_whole
+from .clouds import asked_of, chat_at, read_piece, read_whole
 
 _PUBLISHED: Final = re.compile(r"/publishers/([^/]+)/models/([^/]+):\w+$")
 _COUNTER: Final = "count-tokens"
@@ -44,7 +44,11 @@ def read_raw_request(body: bytes, path: str) -> Request | None:
         return None
     if text_of(sent.anthropic_version) is not None:
         return _claude(body, model, stream)
-    return chat_at(sent, path, model, stream) if is_filled(sent.messages) else None
+    if is_filled(sent.messages):
+        return chat_at(sent, path, model, stream)
+    # Codestral's fill-in-the-middle, which no path tells from a chat; another maker's prompt may be for a picture.
+    is_middle = publisher == "mistralai" and is_text(sent.prompt)
+    return asked_of(compat.request_in(sent, path, "text_completion"), model, stream) if is_middle else None
 
 
 def _claude(body: bytes, model: str, stream: bool) -> Request | None:

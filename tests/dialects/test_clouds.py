@@ -200,7 +200,17 @@ RAW: list[tuple[str, Any, Request | None]] = [
         Request(OPEN, "chat", "mistral-medium-3", stream=True),
     ),
     ("ai21/models/jamba-2:rawPredict", {"messages": HI}, Request(OPEN, "chat", "jamba-2")),
-    ("mistralai/models/codestral:rawPredict", {"model": "codestral", "prompt": "def f"}, None),
+    (
+        "mistralai/models/codestral-2:rawPredict",
+        {"model": "codestral", "prompt": "def f", "suffix": "return", "max_tokens": 50},
+        Request(OPEN, "text_completion", "codestral-2", max_tokens=50),
+    ),
+    (
+        "mistralai/models/codestral-2:streamRawPredict",
+        {"model": "codestral", "prompt": "def f", "stream": True},
+        Request(OPEN, "text_completion", "codestral-2", stream=True),
+    ),
+    ("stability/models/sd:rawPredict", {"prompt": "a cat"}, None),
 ]
 
 
