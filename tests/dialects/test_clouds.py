@@ -48,7 +48,6 @@ def asked(dialect: Dialect, body: Any, path: str) -> Request | None:
         ("/model/m/invoke-with-bidirectional-stream", None),
         ("/async-invoke", None),
         ("/model/m/count-tokens", None),
-        ("/v1/projects/p/locations/l/endpoints/e:predict", None),
     ],
 )
 def test_it_answers_where_models_of_many_makers_do(path: str, dialect: Dialect | None) -> None:

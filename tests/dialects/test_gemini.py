@@ -46,13 +46,32 @@ def test_it_answers_at_the_methods_of_a_model_whose_name_the_path_tells(path: st
     [
         *(
             f"/v1beta/models/m:{method}"
-            for method in ("countTokens", "batchGenerateContent", "predict", "computeTokens")
+            for method in ("countTokens", "batchGenerateContent", "predictLongRunning", "computeTokens")
         ),
         *("/v1beta/models/m", "/v1beta/cachedContents", "/v1beta/files", "/v1beta/generateContent"),
     ],
 )
 def test_it_answers_at_no_other_method(path: str) -> None:
     assert dialect_at(path) not in (CONTENT, EMBEDDINGS)
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "embeds"),
+    [
+        ("text-embedding-005", {"instances": [{"content": "hi"}]}, True),
+        ("multimodalembedding@001", {"instances": [{"text": "hi"}]}, True),
+        ("text-embedding-005", {"instances": []}, False),
+        ("text-embedding-005", [], False),
+        ("imagen-4", {"instances": [{"prompt": "a cat"}]}, False),
+    ],
+)
+def test_of_vertexs_predictions_those_of_a_model_that_embeds_are_embeddings(
+    model: str, body: Any, embeds: bool
+) -> None:
+    path, sent = f"{VERTEX}/publishers/google/models/{model}:predict", json.dumps(body).encode()
+    assert dialect_at(path) is EMBEDDINGS
+    assert EMBEDDINGS.request(sent, path) == (Request(WireFormat.UNKNOWN, "embeddings", model) if embeds else None)
+    assert EMBEDDINGS.request(sent, f"{VERTEX}/endpoints/{model}:predict") is None
 
 
 @pytest.mark.parametrize("path", ["/v1internal:generateContent", "/v1/notes/n:generateContent", "/models/:x", ""])
@@ -319,6 +338,10 @@ def test_an_error_that_says_nothing_is_classed_by_its_status() -> None:
         (wire.embeddings(), {"committed": True}, SERVED),
         (wire.embeddings(2), {"committed": True}, SERVED),
         ({**wire.embeddings(), "usageMetadata": {"promptTokenCount": 4}}, {"committed": True, "input": 4}, SERVED),
+        (wire.predictions(4, 5), {"committed": True, "input": 9}, SERVED),
+        (wire.predictions(4, None), {"committed": True}, SERVED),
+        ({"predictions": [{"textEmbedding": [0.5]}]}, {"committed": True}, SERVED),
+        ({"predictions": []}, {"malformed": True}, MALFORMED),
         ({}, {"malformed": True}, MALFORMED),
         ({"embedding": {}}, {"malformed": True}, MALFORMED),
         ({"embeddings": "x"}, {"malformed": True}, MALFORMED),

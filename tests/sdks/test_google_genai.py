@@ -376,6 +376,22 @@ def test_vertex_is_heard_the_same(
 
 
 @of_each_client
+def test_the_predictions_that_vertex_embeds_by_are_embeddings(told: Told, provider: Provider, client: str) -> None:
+    provider.script(wire.whole(wire.predictions(9)))
+
+    async def ask(models: Any) -> None:
+        answer = await settled(models.models.embed_content(model="text-embedding-005", contents="hi"))
+        assert answer.embeddings[0].values == [0.5]
+
+    run(provider, client, ask, vertexai=True, **{**PROJECT, "api_key": None})
+    assert provider.seen[0].path.endswith("text-embedding-005:predict")
+    attributes = facts(told.only())
+    assert told.only().name == "embeddings text-embedding-005"
+    assert (attributes["dispatch.wire_format"], attributes["gen_ai.usage.input_tokens"]) == ("unknown", 9)
+    assert ends(told) == [("served", None)]
+
+
+@of_each_client
 def test_what_asks_no_model_is_no_dispatch(told: Told, provider: Provider, client: str) -> None:
     async def ask(models: Any) -> None:
         await settled(models.models.count_tokens(**HI))

@@ -83,6 +83,12 @@ def embeddings(count: int = 1) -> Json:
     return {"embeddings": vectors} if count > 1 else {"embedding": vectors[0]}
 
 
+def predictions(*tokens: int | None) -> Json:
+    """Vertex AI's predictions of a model that embeds, one for each count of *tokens*."""
+    vectors = [{"values": [0.5], "statistics": _filled(truncated=False, token_count=count)} for count in tokens]
+    return {"predictions": [{"embeddings": vector} for vector in vectors], "metadata": {"billableCharacterCount": 2}}
+
+
 def interaction(
     text: str = "Done.",
     *,

@@ -49,7 +49,13 @@ SAMPLES = {
     "gemini_embeddings": Samples(
         requests=[_EMBEDDED, {"requests": [{"model": "models/m", **_EMBEDDED}] * 2}],
         path="/v1beta/models/m:embedContent",
-        answers=[wire.embeddings(), wire.embeddings(2), _LIMIT, wire.failure(400, "INVALID_ARGUMENT", TEXT, TEXT)],
+        answers=[
+            wire.embeddings(),
+            wire.embeddings(2),
+            wire.predictions(4),
+            _LIMIT,
+            wire.failure(400, "INVALID_ARGUMENT", TEXT, TEXT),
+        ],
         needed=frozenset(),
         heads=frozenset({"error"}),
         served_model=None,
