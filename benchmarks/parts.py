@@ -34,8 +34,8 @@ _CALLS: Final = 20
 _STEPS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("tell request, host and options apart", seam, "_depart"),
     ("see whether anybody listens, and where we are", transit, "take_off"),
-    ("tell provider and origins", emit, "told_of"),
-    ("read what the environment pins", emit, "pins"),
+    ("tell provider and origins", transit, "told_of"),
+    ("read what the environment pins", transit, "pins"),
     ("look for somebody's span", emit, "foreign_inference"),
     ("start the span", store, "start"),
     ("write on the span", store, "put"),

@@ -13,15 +13,14 @@ from opentelemetry.trace import Span, Status, StatusCode
 from . import aloft, context, outcome, store
 from . import attributes as a
 from .context import Frame
-from .departure import Told, arrived, told_of
+from .departure import Told, arrived
 from .foreign import Foreign, foreign_inference
 from .gateways import Header, hear_headers, is_worth_hearing
 from .guard import guarded, succeeds
-from .instruments import Instruments, instruments
+from .instruments import Instruments
 from .keeper import keeper
-from .pins import pins
 from .publish import is_wanted, publish
-from .record import Endpoint, Outcome, Reply, Request
+from .record import Outcome, Reply, Request
 from .vocabulary import FAILED, OutcomeKind
 from .wording import Words, words_of_change, words_of_outcome, words_of_reply
 
@@ -233,22 +232,3 @@ class Flight:
         elif found.kind is OutcomeKind.EMPTY_TERMINAL:
             words[a.ERROR_TYPE] = str(found.kind)
         return words
-
-
-def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> Flight | None:
-    """A flight for *request*, or None where nobody is to hear of it: nothing set up, nested, or suppressed.
-
-    What is suppressed gets no span, but one that is open (Logfire suppresses what lies below its own) is told.
-    May raise what a fault of ours raises: a transport calls it from within its own guard.
-    """
-    now = context.here()
-    frame = context.current(now)
-    if frame.in_flight or (context.is_suppressed(now) and foreign_inference(now, "") is None):
-        return None
-    tools = instruments()
-    if tools is None:
-        return None
-    if not keeper.is_awake:
-        keeper.wake()
-    told = told_of(request, endpoint, frame.known, frame.requested, pins(), resend)
-    return Flight(tools, now, frame, request, told, body)

@@ -4,12 +4,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from functools import lru_cache
 from typing import Any
 
+from . import context
+from .departure import told_of
 from .dialects import Dialect, dialect_at
-from .emit import Flight, take_off
+from .emit import Flight
+from .foreign import foreign_inference
 from .guard import succeeds, sure
 from .hearing import Hearing
+from .instruments import instruments
 from .keeper import keeper
+from .pins import pins
 from .providers import endpoint_at
+from .record import Endpoint, Request
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -41,6 +47,25 @@ def depart(dialect: Dialect, path: str, host: str, port: int | None, body: bytes
     resend = int(retries) if retries.isdecimal() else 0
     flight = take_off(asked, endpoint_at(host, port, dialect.home), body, resend)
     return None if flight is None else (dialect, flight)
+
+
+def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> Flight | None:
+    """A flight for *request*, or None where nobody is to hear of it: nothing set up, nested, or suppressed.
+
+    What is suppressed gets no span, but one that is open (Logfire suppresses what lies below its own) is told.
+    May raise what a fault of ours raises: a transport calls it from within its own guard.
+    """
+    now = context.here()
+    frame = context.current(now)
+    if frame.in_flight or (context.is_suppressed(now) and foreign_inference(now, "") is None):
+        return None
+    tools = instruments()
+    if tools is None:
+        return None
+    if not keeper.is_awake:
+        keeper.wake()
+    told = told_of(request, endpoint, frame.known, frame.requested, pins(), resend)
+    return Flight(tools, now, frame, request, told, body)
 
 
 def fly(

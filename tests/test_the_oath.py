@@ -171,7 +171,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "dialect look-up": forgetful(raising(transit, "dialect_at")),
     "endpoint": raising(transit, "endpoint_at"),
     "provenance": raising(departure, "provenance_of"),
-    "attributes at start": raising(emit, "told_of"),
+    "attributes at start": raising(transit, "told_of"),
     "attributes at end": raising(emit, "words_of_outcome"),
     "outcome": raising(emit.outcome, "outcome_of_reply"),
     "outcome of an exception": raising(emit.outcome, "outcome_of_exception"),
