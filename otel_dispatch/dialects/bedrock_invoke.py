@@ -95,6 +95,8 @@ def read_invoke_request(body: bytes, path: str) -> Request | None:
     if sent.schemaVersion or sent.inferenceConfig or sent.toolConfig or "amazon.nova" in model:
         # What Nova takes itself is what Converse was made from.
         return bedrock.converse_request(body, model, stream)
+    if "cohere." in model:
+        return _other("chat", sent, model, stream)  # its own second version, whose messages look like OpenAI's
     asked = compat.asked_in(body)
     return None if asked is None else chat_at(asked, path, model, stream)
 
@@ -110,6 +112,10 @@ def _unnamed(sent: _Sent, model: str, stream: bool) -> Request | None:
         return None
     if operation == "embeddings":
         return request_of(WireFormat.UNKNOWN, operation, model, UNSENT_THINKING, ToolFormat.NONE)
+    return _other(operation, sent, model, stream)
+
+
+def _other(operation: str, sent: _Sent, model: str, stream: bool) -> Request:
     limits = [getattr(sent, name) for name in _LIMITS] + [as_map(sent.textGenerationConfig).get("maxTokenCount")]
     limit = next((count for each in limits if (count := count_of(each)) is not None), None)
     return request_of(WireFormat.UNKNOWN, operation, model, UNKNOWN_THINKING, ToolFormat.UNKNOWN, stream, limit)

@@ -121,6 +121,7 @@ OTHERS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"prompt": "hi"}, "cohere.command-text-v14", {"operation": "text_completion"}),
     ({"inputText": "hi"}, "amazon.titan-text-express-v1", {"operation": "text_completion"}),
     ({"message": "hi"}, "cohere.command-r-v1:0", {"operation": "chat"}),
+    ({"messages": HI, "max_tokens": 50}, "cohere.command-a-v1:0", {"operation": "chat", "max_tokens": 50}),
     (
         {"inputPrompt": "hi", "mediaSource": {"s3Location": {"uri": "s3://b/v"}}},
         "us.twelvelabs.pegasus-1-2-v1:0",
