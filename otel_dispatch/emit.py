@@ -37,7 +37,8 @@ class Flight:
         self, tools: Instruments, now: Context, frame: Frame, request: Request, told: Told, body: bytes
     ) -> None:
         dispatch, words, name = told
-        self._tools, self._now, self._frame, self._request, self._words = tools, now, frame, request, words
+        self._tools, self._now, self._words = tools, now, words
+        self.frame, self.request = frame, request
         self._latch = threading.Lock()
         self._start_ns, self._first_ns, self._end_ns = time.time_ns(), 0, 0
         self._held: list[Outcome] = []
@@ -82,6 +83,23 @@ class Flight:
         self.status = status
         if is_worth_hearing(self.dispatch.provider):
             hear_headers(headers, self.reply)
+
+    def retell(self, request: Request, told: Told) -> None:
+        """Tell of *request* from here on: it is what the host's own hooks made of the one that was to leave."""
+        dispatch, words, name = told
+        if words == self._words:
+            return
+        for tally in self.frame.tallies:
+            tally.began_anew(self._departed, dispatch)
+        gone, self._words = self._words.keys() - words.keys(), words
+        self.dispatch = self._departed = dispatch
+        self.request = request
+        if self._foreign is not None:
+            self._foreign.renew(words)
+            return
+        store.take_away(self.span, gone)
+        store.put(self.span, words)
+        self.span.update_name(name)
 
     def first_byte(self) -> None:
         """Note that the first piece of the answer has come."""
@@ -153,8 +171,8 @@ class Flight:
     def settle(self) -> None:
         """End an empty attempt that is held back as terminal."""
         if (held := self._let_go()) is not None:
-            if self._frame.room is not None:
-                self._frame.room.release(self)
+            if self.frame.room is not None:
+                self.frame.room.release(self)
             self._land(held)
 
     def _let_go(self) -> Outcome | None:
@@ -172,7 +190,7 @@ class Flight:
         if not self._latch.acquire(blocking=False):
             return
         self._end_ns = time.time_ns()
-        room = self._frame.room
+        room = self.frame.room
         if found.kind is OutcomeKind.EMPTY_TERMINAL and room is not None:
             self._held.append(found)
             if self._foreign is not None:
@@ -206,7 +224,7 @@ class Flight:
 
     def _tell(self, words: Words, found: Outcome) -> None:
         dispatch = self.dispatch
-        for tally in self._frame.tallies:
+        for tally in self.frame.tallies:
             tally.ended(found, self.reply.usage.output, self._departed, dispatch)
         tools = self._tools
         if tools.counts():
@@ -215,17 +233,17 @@ class Flight:
                 tools.time_call({**self._words, **words}, self.reply.usage, (self._end_ns - self._start_ns) / 1e9)
         if is_wanted(tools):
             told = replace(dispatch, outcome=found)
-            publish(tools, told, {**self._words, **words}, self.span, self._start_ns, self._end_ns, self._frame.tallies)
+            publish(tools, told, {**self._words, **words}, self.span, self._start_ns, self._end_ns, self.frame.tallies)
 
     def _final_words(self, found: Outcome) -> Words:
         words = words_of_reply(self.reply)
-        self.dispatch = arrived(self._departed, self._request, self.reply)
+        self.dispatch = arrived(self._departed, self.request, self.reply)
         if self.dispatch is not self._departed:
             words.update(words_of_change(self._departed, self.dispatch))
         words.update(words_of_outcome(found))
         if self.status is not None:
             words[a.HTTP_STATUS] = self.status
-        if self._first_ns and self._request.stream:
+        if self._first_ns and self.request.stream:
             words[a.RESPONSE_TIME_TO_FIRST_CHUNK] = (self._first_ns - self._start_ns) / 1e9
         if self._error_type is not None:
             words[a.ERROR_TYPE] = self._error_type

@@ -33,6 +33,13 @@ class Tally:
             self.inherited += bool(dispatch.provenance.inherited)
             self._add(dispatch)
 
+    def began_anew(self, before: Dispatch, dispatch: Dispatch) -> None:
+        """Take *dispatch* for what was counted as *before*."""
+        with self.lock:
+            self.inherited += bool(dispatch.provenance.inherited) - bool(before.provenance.inherited)
+            self._drop(before)
+            self._add(dispatch)
+
     def ended(self, outcome: Outcome, tokens: int | None, departed: Dispatch, arrived: Dispatch) -> None:
         """Add what came back, and to what that changed the record of the call."""
         with self.lock:

@@ -15,7 +15,8 @@ from .instruments import instruments
 from .keeper import keeper
 from .pins import pins
 from .providers import endpoint_at
-from .record import Endpoint, Request
+from .record import UNKNOWN_THINKING, Endpoint, Request
+from .vocabulary import ToolFormat, WireFormat
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -44,8 +45,7 @@ def depart(dialect: Dialect, path: str, host: str, port: int | None, body: bytes
     asked = dialect.request(body, path)
     if asked is None:
         return None
-    resend = int(retries) if retries.isdecimal() else 0
-    flight = take_off(asked, endpoint_at(host, port, dialect.home), body, resend)
+    flight = take_off(asked, endpoint_at(host, port, dialect.home), body, _count(retries))
     return None if flight is None else (dialect, flight)
 
 
@@ -66,6 +66,32 @@ def take_off(request: Request, endpoint: Endpoint, body: bytes, resend: int) -> 
         keeper.wake()
     told = told_of(request, endpoint, frame.known, frame.requested, pins(), resend)
     return Flight(tools, now, frame, request, told, body)
+
+
+def rewritten(flight: Flight, route: Route | None, host: str, port: int | None, body: bytes, retries: str) -> None:
+    """Tell of what left in place of the request that *flight* took off with, where hooks of the host's rewrote it.
+
+    In a format that we do not know it is still a call of that model's. May raise what a fault of ours raises.
+    """
+    was = flight.request
+    asked = route[0].request(body, route[1]) if route is not None else None
+    if asked is None:
+        asked = Request(
+            WireFormat.UNKNOWN,
+            was.operation,
+            was.model,
+            UNKNOWN_THINKING,
+            ToolFormat.UNKNOWN,
+            was.stream,
+            was.max_tokens,
+        )
+    endpoint = endpoint_at(host, port, route[0].home if route is not None else None)
+    told = told_of(asked, endpoint, flight.frame.known, flight.frame.requested, pins(), _count(retries))
+    flight.retell(asked, told)
+
+
+def _count(retries: str) -> int:
+    return int(retries) if retries.isdecimal() else 0
 
 
 def fly(

@@ -10,7 +10,7 @@ from ..guard import guarded, swallow
 from ..hearing import Hearing
 from ..instruments import is_armed
 from ..seam import Seam
-from ..transit import DEFAULT_PORTS, RETRY_COUNT, Departed, Overheard, Route, afly, depart, fly, route_at
+from ..transit import DEFAULT_PORTS, RETRY_COUNT, Departed, Overheard, Route, afly, depart, fly, rewritten, route_at
 
 _RETRY_COUNT = RETRY_COUNT.encode()
 
@@ -20,7 +20,9 @@ def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dic
     request = args[0] if args else kwargs.get("request")
     # Most requests of a host are no calls: those are to cost next to nothing.
     departed = _depart(request) if getattr(request, "method", None) == "POST" else None
-    return wrapped(*args, **kwargs) if departed is None else fly(departed, _arrive, wrapped, args, kwargs)
+    if departed is None:
+        return wrapped(*args, **kwargs)
+    return fly(departed, _arrive, _followed(wrapped, request, departed[1]), args, kwargs)
 
 
 def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -34,7 +36,40 @@ async def _asend(request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...
     departed = _depart(request)
     if departed is None:
         return await wrapped(*args, **kwargs)
-    return await afly(departed, _arrive, wrapped, args, kwargs)
+    return await afly(departed, _arrive, _afollowed(wrapped, request, departed[1]), args, kwargs)
+
+
+def _followed(wrapped: Callable[..., Any], request: Any, flight: Flight) -> Callable[..., Any]:
+    # The event hooks of the client and an auth write to the request itself within send, as Cohere's for the clouds do.
+    url, stream = request.url, getattr(request, "stream", None)
+
+    def follow(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            if request.url is not url or getattr(request, "stream", None) is not stream:
+                _retell(request, flight)
+
+    return follow
+
+
+def _afollowed(wrapped: Callable[..., Any], request: Any, flight: Flight) -> Callable[..., Any]:
+    url, stream = request.url, getattr(request, "stream", None)
+
+    async def follow(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await wrapped(*args, **kwargs)
+        finally:
+            if request.url is not url or getattr(request, "stream", None) is not stream:
+                _retell(request, flight)
+
+    return follow
+
+
+@guarded
+def _retell(request: Any, flight: Flight) -> None:
+    address, retries = _address_of(request.url), _retries_of(request.headers.raw)
+    rewritten(flight, _route_of(request), *address, _body_of(request), retries)
 
 
 @guarded
@@ -42,14 +77,11 @@ def _depart(request: Any) -> Departed | None:
     route = _route_of(request)
     if route is None:
         return None
-    url = request.url
-    return depart(
-        *route,
-        url.raw_host.decode("ascii"),
-        url.port or DEFAULT_PORTS.get(url.scheme),
-        _body_of(request),
-        _retries_of(request.headers.raw),
-    )
+    return depart(*route, *_address_of(request.url), _body_of(request), _retries_of(request.headers.raw))
+
+
+def _address_of(url: Any) -> tuple[str, int | None]:
+    return url.raw_host.decode("ascii"), url.port or DEFAULT_PORTS.get(url.scheme)
 
 
 def _route_of(request: Any) -> Route | None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import importlib.util
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -30,6 +32,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import cohere
     from cohere.core.api_error import ApiError
+
+HAS_CLOUDS = importlib.util.find_spec("boto3") is not None and hasattr(cohere, "SagemakerClientV2")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:cohere")
 HI: Any = [{"role": "user", "content": "hi"}]
@@ -340,3 +344,32 @@ def test_an_entry_point_that_its_error_ends_is_classed_by_the_status(told: Told,
         implement()
     entry = told.spans()[-1]
     assert (entry.attributes or {})["dispatch.outcome.kind"] == "usage_limit"
+
+
+if HAS_CLOUDS:
+    from cohere import aws_client
+
+    AWS: Any = {"aws_access_key": "a", "aws_secret_key": "b", "aws_region": "us-east-1"}
+
+    @pytest.mark.parametrize(
+        ("kind", "path"),
+        [("BedrockClient", "/model/command-r/invoke"), ("SagemakerClient", "/endpoints/e/invocations")],
+    )
+    def test_what_its_clients_for_aws_send_is_told_as_sent_there(
+        told: Told, provider: Provider, monkeypatch: pytest.MonkeyPatch, kind: str, path: str
+    ) -> None:
+        monkeypatch.setattr(aws_client, "get_url", lambda **_: f"{provider.url}{path}")
+        monkeypatch.setenv("DISPATCH_OTEL_PROVIDERS", f"127.0.0.1:{provider.port}=bedrock")
+        answer = whole({"text": "Hello", "generation_id": "g", "finish_reason": "COMPLETE"})
+        counts = {"X-Amzn-Bedrock-Input-Token-Count": "9", "X-Amzn-Bedrock-Output-Token-Count": "12"}
+        provider.script(replace(answer, headers={**answer.headers, **counts}))
+        with getattr(cohere, kind)(**AWS, timeout=5) as client:
+            given = client.chat(model="command-r", message="hi")
+        assert (given.text, provider.seen[0].path) == ("Hello", path)
+        attributes = attributes_of(told)
+        assert told.only().name == "chat command-r"
+        assert (attributes["dispatch.provider"], attributes["gen_ai.provider.name"]) == ("bedrock", "aws.bedrock")
+        assert (attributes["server.port"], attributes["dispatch.base_url_host"]) == (provider.port, "127.0.0.1")
+        assert attributes["dispatch.wire_format"] == "unknown"
+        assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (9, 12)
+        assert end_of(told) == ("served", None)
