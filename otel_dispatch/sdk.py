@@ -1,6 +1,5 @@
 """Sets up OpenTelemetry's SDK where the host has not: exporters from the environment, an exit that cannot hang."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from .guard import log, once, swallow, warn
-from .legible import clean
+from .guard import swallow, warn
 from .paced import Paced
+from .refusals import quiet
 
 PREFIX: Final = "DISPATCH_OTEL_"
 OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "RECORD_FILE", "SCOPE", "CHILD"})
@@ -127,7 +126,7 @@ def set_up() -> Providers:
             providers.append(metering := MeterProvider(readers, resource=resource, shutdown_on_exit=False))
             metrics.set_meter_provider(metering)
     trace.set_tracer_provider(tracing)
-    _quiet(target)
+    quiet(target)
     return Providers(providers, (*spans, *records))
 
 
@@ -226,26 +225,3 @@ def _protocol(signal: str) -> str:
         ", ".join(_PROTOCOLS),
     )
     return "http/protobuf"
-
-
-class _Undelivered(logging.Handler):
-    """Says once, in our words, that spans do not arrive, where the exporters would print a line a batch.
-
-    Metrics and logs are not spoken of: Jaeger takes spans alone, and that is no fault.
-    """
-
-    def __init__(self, target: str) -> None:
-        super().__init__(logging.WARNING)
-        self._target = clean(target)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # The HTTP exporters have a logger each; the gRPC ones share one and name the signal in their message.
-        about = f"{record.name} {record.args}"
-        if "trace" in about and once("undelivered"):
-            log.warning("Our spans do not arrive at %s; `otel-dispatch doctor` tells more.", self._target)
-
-
-def _quiet(target: str) -> None:
-    logging.getLogger("opentelemetry.exporter").addHandler(_Undelivered(target))
-    # A NullHandler on the root of the SDK's loggers keeps Python's last resort, stderr, out of it.
-    logging.getLogger("opentelemetry").addHandler(logging.NullHandler())

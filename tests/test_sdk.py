@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from otel_dispatch import sdk
+from otel_dispatch import refusals, sdk
 
 
 def test_our_variable_stands_for_opentelemetrys_only_while_the_sdk_reads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +75,6 @@ def test_a_backend_that_takes_spans_alone_is_no_fault(
 ) -> None:
     record = logging.LogRecord(logger, logging.ERROR, "", 0, message, args, None)
     for _ in range(2):
-        sdk._Undelivered("http://h").handle(record)
+        refusals.Undelivered("http://h").handle(record)
     said = ["Our spans do not arrive at http://h; `otel-dispatch doctor` tells more."] if is_told else []
     assert [r.getMessage() for r in caplog.records] == said
