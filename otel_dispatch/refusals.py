@@ -1,9 +1,57 @@
-"""What OpenTelemetry's SDK cannot deliver: told once, in a sentence of ours that quotes no value."""
+"""What OpenTelemetry's SDK refuses or cannot deliver: told once, in a sentence of ours that quotes no value."""
 
 import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
-from .guard import log, once
+from .guard import log, once, warn
 from .legible import clean
+
+T = TypeVar("T")
+
+_TUNING: Final = (
+    "OTEL_ATTRIBUTE_",
+    "OTEL_BLRP_",
+    "OTEL_BSP_",
+    "OTEL_EVENT_",
+    "OTEL_LINK_",
+    "OTEL_LOGRECORD_",
+    "OTEL_METRICS_EXEMPLAR_FILTER",
+    "OTEL_METRIC_EXPORT_",
+    "OTEL_SPAN_",
+)
+"""The variables that the SDK can do without: how much, how often, how long."""
+
+
+def tuned(make: Callable[[], T]) -> T:
+    """What *make* makes; where the SDK refuses a variable that tunes it, without that one, which is told.
+
+    Raises `ValueError` where none of them is the reason.
+    """
+    try:
+        return make()
+    except ValueError:
+        names = tuple(sorted(name for name in os.environ if name.startswith(_TUNING)))
+        for left_out in (*((name,) for name in names), names):
+            with _lacking(left_out):
+                try:
+                    made = make()
+                except ValueError:
+                    continue
+            warn("OpenTelemetry's SDK refuses %s and is set up without.", " or ".join(left_out))
+            return made
+        raise
+
+
+@contextmanager
+def _lacking(names: tuple[str, ...]) -> Iterator[None]:
+    taken = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 class Undelivered(logging.Handler):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .guard import swallow, warn
 from .paced import Paced
-from .refusals import quiet
+from .refusals import quiet, tuned
 
 PREFIX: Final = "DISPATCH_OTEL_"
 OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "RECORD_FILE", "SCOPE", "CHILD"})
@@ -92,6 +92,7 @@ def is_provided() -> bool:
 
 def set_up() -> Providers:
     """Make providers from the environment and make them the process's own; none of metrics or logs that go nowhere."""
+    tuned(partial(import_module, "opentelemetry.sdk.trace"))
     from opentelemetry import _logs, metrics, trace
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -110,20 +111,24 @@ def set_up() -> Providers:
     with overlay():
         made = {signal: [swallow(signal, make) for make in found if make] for signal, found in makers.items()}
         resource = _resource()
-        tracing = TracerProvider(sampler.asked_for(), resource, shutdown_on_exit=False)
+        tracing = tuned(partial(TracerProvider, sampler.asked_for(), resource, shutdown_on_exit=False))
         spans, records = ([Paced(exporter) for exporter in made[signal] if exporter] for signal in ("traces", "logs"))
         for exporter in spans:
-            tracing.add_span_processor(BatchSpanProcessor(cast("Any", exporter)))
+            tracing.add_span_processor(tuned(partial(BatchSpanProcessor, cast("Any", exporter))))
         meters = filter(None, made["metrics"])
-        readers = [each if hasattr(each, "collect") else PeriodicExportingMetricReader(each) for each in meters]
+        readers = [
+            each if hasattr(each, "collect") else tuned(partial(PeriodicExportingMetricReader, each)) for each in meters
+        ]
         providers: list[Any] = [tracing]
         if records:
-            providers.append(logging_ := LoggerProvider(resource=resource, shutdown_on_exit=False))
+            providers.append(logging_ := tuned(partial(LoggerProvider, resource=resource, shutdown_on_exit=False)))
             for exporter in records:
-                logging_.add_log_record_processor(BatchLogRecordProcessor(cast("Any", exporter)))
+                logging_.add_log_record_processor(tuned(partial(BatchLogRecordProcessor, cast("Any", exporter))))
             _logs.set_logger_provider(logging_)
         if readers:
-            providers.append(metering := MeterProvider(readers, resource=resource, shutdown_on_exit=False))
+            providers.append(
+                metering := tuned(partial(MeterProvider, readers, resource=resource, shutdown_on_exit=False))
+            )
             metrics.set_meter_provider(metering)
     trace.set_tracer_provider(tracing)
     quiet(target)

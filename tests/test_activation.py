@@ -268,6 +268,27 @@ def test_an_unknown_exporter_or_protocol_is_told_in_a_sentence(provider: Provide
     assert len(sink.wait(1)) == 1
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "100"}, "OTEL_BSP_MAX_QUEUE_SIZE"),
+        ({"DISPATCH_OTEL_BLRP_MAX_QUEUE_SIZE": "-1"}, "OTEL_BLRP_MAX_QUEUE_SIZE"),
+        ({"OTEL_METRICS_EXEMPLAR_FILTER": "sk-CANARY"}, "OTEL_METRICS_EXEMPLAR_FILTER"),
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many"}, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+    ],
+)
+def test_a_variable_that_the_sdk_refuses_is_named_and_costs_nothing_but_itself(
+    variables: dict[str, str], named: str, provider: Provider, sink: HttpSink, tmp_path: Path
+) -> None:
+    record = tmp_path / "records.jsonl"
+    ours = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url, "DISPATCH_OTEL_RECORD_FILE": str(record)}
+    done = run(CALL, environment(provider, DISPATCH_OTEL="1", **ours, **variables))
+    assert done.returncode == 0
+    assert done.stderr == f"OpenTelemetry's SDK refuses {named} and is set up without.\n"
+    assert len(sink.wait(1)) == 1
+    assert len(record.read_text().splitlines()) == 1
+
+
 def test_wrong_entry_points_are_named_and_the_right_ones_work(
     provider: Provider, sink: HttpSink, tmp_path: Path
 ) -> None:

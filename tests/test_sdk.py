@@ -78,3 +78,39 @@ def test_a_backend_that_takes_spans_alone_is_no_fault(
         refusals.Undelivered("http://h").handle(record)
     said = ["Our spans do not arrive at http://h; `otel-dispatch doctor` tells more."] if is_told else []
     assert [r.getMessage() for r in caplog.records] == said
+
+
+@pytest.mark.parametrize(
+    ("refused", "told"),
+    [
+        ({"OTEL_BSP_B"}, "OTEL_BSP_B"),
+        ({"OTEL_BSP_A", "OTEL_BSP_B"}, "OTEL_BSP_A or OTEL_BSP_B or OTEL_SPAN_C"),
+    ],
+)
+def test_what_the_sdk_refuses_is_left_out_for_that_once_and_named_without_its_value(
+    refused: set[str], told: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("OTEL_BSP_A", "OTEL_BSP_B", "OTEL_SPAN_C"):
+        monkeypatch.setenv(name, "sk-CANARY")
+    before = dict(os.environ)
+
+    def made() -> str:
+        if refused & os.environ.keys():
+            raise ValueError("sk-CANARY")
+        return "made"
+
+    assert refusals.tuned(made) == "made"
+    assert dict(os.environ) == before
+    assert [r.getMessage() for r in caplog.records] == [f"OpenTelemetry's SDK refuses {told} and is set up without."]
+
+
+def test_what_no_variable_is_the_reason_of_is_raised_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_A", "1")
+    error = ValueError("anything")
+
+    def made() -> None:
+        raise error
+
+    with pytest.raises(ValueError, match="anything") as caught:
+        refusals.tuned(made)
+    assert caught.value is error
