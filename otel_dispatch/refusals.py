@@ -24,6 +24,9 @@ _TUNING: Final = (
 )
 """The variables that the SDK can do without: how much, how often, how long."""
 
+_READERS: Final = tuple(f"opentelemetry.{name}" for name in ("attributes", "exporter", "sdk", "util"))
+"""The loggers of what reads variables; that a provider is set already, for one, is told by others."""
+
 
 def tuned(make: Callable[[], T]) -> T:
     """What *make* makes; where the SDK refuses a variable that tunes it, without that one, which is told.
@@ -52,6 +55,41 @@ def _lacking(names: tuple[str, ...]) -> Iterator[None]:
         yield
     finally:
         os.environ.update(taken)
+
+
+@contextmanager
+def unquoted() -> Iterator[None]:
+    """A block in which the SDK reads its variables, and what it complains of is told without their values.
+
+    Of a header that it cannot read, which is where keys are, it logs all.
+    """
+    theirs, mine = logging.getLogger("opentelemetry"), _Complaint(logging.WARNING)
+    before, theirs.propagate = theirs.propagate, False
+    theirs.addHandler(mine)
+    try:
+        yield
+    finally:
+        theirs.removeHandler(mine)
+        theirs.propagate = before
+
+
+class _Complaint(logging.Handler):
+    """Says which variable the SDK does not take as it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith(_READERS):
+            logging.getLogger().handle(record)
+            return
+        names = " or ".join(_meant(record.getMessage(), record.args or ()))
+        warn("OpenTelemetry's SDK (%s) does not take the value of %s as it is.", record.name, names)
+
+
+def _meant(message: str, quoted: object) -> list[str]:
+    # Some name the variable, some quote what it holds, and some say neither.
+    held = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    pieces = [str(piece).casefold() for piece in quoted if piece] if isinstance(quoted, tuple) else []
+    holding = [name for name, value in held.items() if any(piece in value.casefold() for piece in pieces)]
+    return sorted([name for name in held if name in message] or holding or held)
 
 
 class Undelivered(logging.Handler):

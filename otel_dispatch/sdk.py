@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .guard import swallow, warn
 from .paced import Paced
-from .refusals import quiet, tuned
+from .refusals import quiet, tuned, unquoted
 
 PREFIX: Final = "DISPATCH_OTEL_"
 OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "RECORD_FILE", "SCOPE", "CHILD"})
@@ -90,6 +90,7 @@ def is_provided() -> bool:
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
+@unquoted()
 def set_up() -> Providers:
     """Make providers from the environment and make them the process's own; none of metrics or logs that go nowhere."""
     tuned(partial(import_module, "opentelemetry.sdk.trace"))
@@ -135,6 +136,7 @@ def set_up() -> Providers:
     return Providers(providers, (*spans, *records))
 
 
+@unquoted()
 def span_exporters(service: str) -> tuple[list[Any], Any]:
     """The span exporters that the environment asks for, and the resource: *service*, unless a variable names it."""
     with overlay():

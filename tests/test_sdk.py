@@ -114,3 +114,14 @@ def test_what_no_variable_is_the_reason_of_is_raised_as_it_was(monkeypatch: pyte
     with pytest.raises(ValueError, match="anything") as caught:
         refusals.tuned(made)
     assert caught.value is error
+
+
+def test_what_opentelemetry_says_of_anything_but_a_variable_is_left_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    with refusals.unquoted():
+        logging.getLogger("opentelemetry.trace").warning("there is a provider already")
+        logging.getLogger("opentelemetry.exporter.otlp").warning("not so: %s", "sk-CANARY")
+    logging.getLogger("opentelemetry.exporter.otlp").warning("and later")
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "there is a provider already"
+    assert said[1].startswith("OpenTelemetry's SDK (opentelemetry.exporter.otlp) does not take")
+    assert said[2:] == ["and later"]

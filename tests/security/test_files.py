@@ -75,6 +75,25 @@ def test_a_scope_that_is_none_is_told_without_its_value(caplog: pytest.LogCaptur
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_HEADERS", f"Bearer {SECRET}"),
+        ("DISPATCH_OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer {SECRET}\nx"),
+        ("OTEL_RESOURCE_ATTRIBUTES", SECRET),
+    ],
+)
+def test_a_variable_that_opentelemetry_does_not_take_is_named_without_its_value(name: str, value: str) -> None:
+    exporters = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("METRICS", "LOGS")}
+    env = {**os.environ, **exporters, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", name: value}
+    program = "import otel_dispatch as od; od.instrument(); od.entry_point('run_skill')(int)()"
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"does not take the value of {name.removeprefix('DISPATCH_')} as it is." in done.stderr
+    assert SECRET not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_start_up_file_runs_nothing_of_the_working_folder(tmp_path: Path) -> None:
     (tmp_path / "otel_dispatch.py").write_text("print('planted')")
     env = {**os.environ, "DISPATCH_OTEL": "1", "OTEL_TRACES_EXPORTER": "none"}
