@@ -92,7 +92,10 @@ def is_provided() -> bool:
 
 @unquoted()
 def set_up() -> Providers:
-    """Make providers from the environment and make them the process's own; none of metrics or logs that go nowhere."""
+    """Make providers from the environment and make them the process's own.
+
+    None of metrics or logs where they go nowhere, or where the host has set one.
+    """
     tuned(partial(import_module, "opentelemetry.sdk.trace"))
     from opentelemetry import _logs, metrics, trace
     from opentelemetry.sdk._logs import LoggerProvider
@@ -106,7 +109,7 @@ def set_up() -> Providers:
 
     with overlay():
         target = _target()
-        loaders = {signal: list(_loaders(signal)) for signal in _OTLP}
+        loaders = {signal: [] if _is_taken(signal) else list(_loaders(signal)) for signal in _OTLP}
     # Importing takes long; a child that another thread starts meanwhile must not inherit the overlay.
     makers = {signal: [swallow(signal, load) for load in found] for signal, found in loaders.items()}
     with overlay():
@@ -159,6 +162,15 @@ def endpoint() -> str:
     """Where spans go, as a URL without userinfo, or the exporters' names where that is not OTLP."""
     with overlay():
         return _target()
+
+
+def _is_taken(signal: str) -> bool:
+    from opentelemetry import _logs, metrics
+
+    held = {"metrics": metrics.get_meter_provider, "logs": _logs.get_logger_provider}.get(signal)
+    kind = type(held()) if held else None
+    # OpenTelemetry's placeholders for these two are private, and Logfire's own are called alike.
+    return kind is not None and not (kind.__module__.startswith("opentelemetry.") and "Proxy" in kind.__name__)
 
 
 def _target() -> str:

@@ -218,6 +218,34 @@ def test_a_provider_that_the_host_sets_after_its_imports_is_used_and_nothing_els
     assert sink.requests == 0
 
 
+def test_meters_and_logs_that_the_host_has_set_are_used_and_none_beside_them(
+    provider: Provider, sink: HttpSink
+) -> None:
+    code = """
+    import threading
+    from opentelemetry import _logs, metrics
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    reader, events, logs = InMemoryMetricReader(), InMemoryLogRecordExporter(), LoggerProvider()
+    logs.add_log_record_processor(SimpleLogRecordProcessor(events))
+    metrics.set_meter_provider(MeterProvider([reader]))
+    _logs.set_logger_provider(logs)
+    """
+    told = """
+    scopes = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    print("dispatch.calls" in [metric.name for scope in scopes for metric in scope.metrics])
+    print([event.log_record.event_name for event in events.get_finished_logs()])
+    print(sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("Otel")))
+    """
+    env = environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    done = run(textwrap.dedent(code) + CALL + textwrap.dedent(told), env)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["True", "['dispatch.resolved']", "['OtelBatchSpanRecordProcessor']"]
+    assert len(sink.wait(1)) == 1
+
+
 @pytest.mark.parametrize("kind", ["dead", "black hole"])
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_a_dead_endpoint_costs_at_most_one_and_a_half_seconds_at_exit(
