@@ -138,6 +138,7 @@ class _Slot:
         self.made: Instruments | None = None
         self.make: Callable[[], Instruments | None] | None = None
         self.is_armed = False
+        self.folder = ""
         self._is_held = False
 
     def hold(self) -> None:
@@ -175,6 +176,7 @@ def arm(make: Callable[[], Instruments | None] | None) -> None:
     """Say how instruments are made when the first dispatch needs them; None takes them away."""
     with _slot.lock:
         _slot.made, _slot.make, _slot.is_armed = None, make, make is not None
+        _slot.folder = _working_folder()
 
 
 def is_armed() -> bool:
@@ -183,5 +185,14 @@ def is_armed() -> bool:
 
 
 def record_file() -> str:
-    """The path of the record file, or "" where none is asked for."""
-    return held(recordfile.VARIABLE)
+    """The path of the record file, or "" where none is asked for; it stays where it is if the program moves."""
+    path = held(recordfile.VARIABLE)
+    return path and os.path.join(_slot.folder, path)
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        # Somebody has removed it.
+        return ""

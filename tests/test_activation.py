@@ -487,6 +487,26 @@ def test_a_record_file_that_cannot_be_written_costs_one_warning(provider: Provid
     assert len(sink.wait(2)) == 2
 
 
+def test_a_relative_record_file_stays_where_it_was_when_the_program_moves(provider: Provider, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    env = environment(
+        provider, DISPATCH_OTEL="1", OTEL_TRACES_EXPORTER="none", DISPATCH_OTEL_RECORD_FILE="records.jsonl"
+    )
+    env |= {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    done = run(f"{CALL}\nimport os\nos.chdir('elsewhere')\n{CALL}", env, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len((tmp_path / "records.jsonl").read_text().splitlines()) == 2
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_in_a_folder_that_was_removed_calls_are_observed(provider: Provider, sink: HttpSink, tmp_path: Path) -> None:
+    code = f"import os, shutil\nshutil.rmtree(os.getcwd())\n{CALL}"
+    env = environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    done = run(code, env, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(sink.wait(1)) == 1
+
+
 def test_the_sdk_switched_off_means_no_telemetry_and_no_harm(provider: Provider, sink: HttpSink) -> None:
     env = environment(provider, DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, OTEL_SDK_DISABLED="true")
     done = run(CALL, env)
