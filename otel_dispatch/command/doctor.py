@@ -94,7 +94,9 @@ def _of_start(early: frozenset[str]) -> list[Finding]:
 
 
 def _start_file() -> Path | None:
-    folders = (*site.getsitepackages(), site.getusersitepackages(), sysconfig.get_path("purelib"))
+    # A file in a folder that Python does not look through at its start is not run.
+    users = (site.getusersitepackages(),) if site.ENABLE_USER_SITE else ()
+    folders = () if sys.flags.no_site else (*site.getsitepackages(), *users, sysconfig.get_path("purelib"))
     return next((file for folder in folders if (file := Path(folder) / _START_FILE).is_file()), None)
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,21 @@ def test_a_fresh_environment_is_well(look: Look) -> None:
     assert facts["dialects", "anthropic_messages"] == ("ok", "anthropic_native at /messages")
     assert "program" in facts["hosts", "found"][1]
     assert facts["records", "file"] == ("note", "DISPATCH_OTEL_RECORD_FILE names none")
+
+
+@pytest.mark.parametrize(("is_user_site", "no_site", "is_run"), [(True, 0, True), (False, 0, False), (True, 1, False)])
+def test_a_start_up_file_counts_only_where_python_looks_at_its_start(
+    is_user_site: bool, no_site: int, is_run: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "zz_otel_dispatch.pth").touch()
+    with monkeypatch.context() as m:
+        m.setattr("site.getsitepackages", list)
+        m.setattr("sysconfig.get_path", lambda _: str(tmp_path / "none"))
+        m.setattr("site.getusersitepackages", lambda: str(tmp_path))
+        m.setattr("site.ENABLE_USER_SITE", is_user_site)
+        m.setattr("sys.flags", SimpleNamespace(no_site=no_site))
+        found = doctor._start_file()
+    assert (found is not None) is is_run
 
 
 def test_a_dead_endpoint_is_wrong_only_where_observation_was_asked_for(
