@@ -38,6 +38,12 @@ AT = [
     ("api.groq.com", "groq"),
     ("api.minimaxi.com", "minimax"),
     ("open.bigmodel.cn", "zai"),
+    ("us.api.fireworks.ai", "fireworks"),
+    ("dashscope-us.aliyuncs.com", "dashscope"),
+    ("coding-intl.dashscope.aliyuncs.com", "dashscope"),
+    ("cn-hongkong.dashscope.aliyuncs.com", "dashscope"),
+    ("ws1.ap-southeast-1.maas.aliyuncs.com", "dashscope"),
+    ("maas.aliyuncs.com", "unknown"),
     ("localhost", "local"),
     ("ollama.localhost", "local"),
     ("127.0.0.1", "local"),
@@ -67,6 +73,24 @@ def test_every_provider_is_found_at_each_host_of_its_own(provider: object) -> No
     assert is_known(provider.name)
     assert default_wire_format(provider.name) is provider.speaks[0]
     assert all(is_expected(spoken, provider.name) for spoken in provider.speaks)
+
+
+SPOKEN: list[tuple[str, WireFormat]] = [
+    ("bedrock", WireFormat.OPENAI_RESPONSES),
+    ("perplexity", WireFormat.OPENAI_RESPONSES),
+    ("sambanova", WireFormat.OPENAI_RESPONSES),
+    *((name, WireFormat.ANTHROPIC_NATIVE) for name in ("baseten", "fireworks", "sambanova", "volcengine_ark")),
+    *(
+        ("cloudflare_ai_gateway", spoken)
+        for spoken in (WireFormat.GEMINI, WireFormat.COHERE, WireFormat.BEDROCK_CONVERSE, WireFormat.ANTHROPIC_NATIVE)
+    ),
+]
+
+
+@pytest.mark.parametrize(("provider", "spoken"), SPOKEN)
+def test_what_a_provider_documents_beside_its_default_is_expected_of_it(provider: str, spoken: WireFormat) -> None:
+    assert is_expected(spoken, provider)
+    assert default_wire_format(provider) is not spoken
 
 
 def test_no_host_and_no_name_stands_twice() -> None:
