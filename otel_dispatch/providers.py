@@ -127,6 +127,7 @@ _LOCALS: Final = frozenset({"localhost", "host.docker.internal", "host.container
 _SCHEME: Final = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _NO_HOST: Final = re.compile(r"[\s/@?]")
 _BRACKETS: Final = str.maketrans("", "", "[]")
+_DOT: Final = re.compile(r"\.(?=:\d+$|$)")
 
 
 def endpoint_at(host: str, port: int | None, home: str | None = None) -> Endpoint:
@@ -181,10 +182,9 @@ def host_of(url: str) -> str:
     """The host of *url* alone: no userinfo, port, path or query; lower-cased; "" where there is none."""
     try:
         host = urlsplit(url if is_url(url) else f"//{url.removeprefix('//')}").hostname or ""
-        host = host if host.isascii() else host.encode("idna").decode("ascii")
+        return clean(_ascii(host).rstrip("."))
     except ValueError:
         return ""
-    return clean(host.rstrip("."))
 
 
 def port_of(url: str) -> int | None:
@@ -199,7 +199,8 @@ def port_of(url: str) -> int | None:
 def _endpoint(host: str, port: int | None, own: str, home: str | None) -> Endpoint:
     host = clean(host.lower().translate(_BRACKETS).rstrip("."))
     mine = _own_providers(own)
-    name = mine.get(f"{host}:{port}") or mine.get(host) or _wild(host, tuple(mine.items()))
+    at, patterns = f"{host}:{port}", tuple(mine.items())
+    name = mine.get(at) or mine.get(host) or _wild(at, patterns) or _wild(host, patterns)
     return Endpoint(host, port, name or _BY_HOST.get(host) or _wild(host, _WILD) or _elsewhere(host, home))
 
 
@@ -226,9 +227,22 @@ def _own_providers(own: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, entry in enumerate(own.split(","), 1):
         host, _, name = (word.strip() for word in entry.partition("="))
-        if host and name and not _NO_HOST.search(host):
-            found[host.lower().translate(_BRACKETS)] = clean(name)
+        if host and name and not _NO_HOST.search(host) and (at := _as_dialled(host)):
+            found[at] = clean(name)
         elif entry.strip():
             # By its place, not its text: a URL may hold a key.
             warn("%s: entry %d is not of the form host=provider and is left out.", _PROVIDERS, number)
     return found
+
+
+def _as_dialled(entry: str) -> str:
+    """The host of an *entry* as a request names it, with the port where there is one; "" where none can."""
+    host, colon, port = (entry, "", "") if entry.isascii() else entry.partition(":")
+    try:
+        return _DOT.sub("", _ascii(host).lower().translate(_BRACKETS) + colon + port)
+    except UnicodeError:
+        return ""
+
+
+def _ascii(host: str) -> str:
+    return host if host.isascii() else host.encode("idna").decode("ascii")

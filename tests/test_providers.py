@@ -125,6 +125,16 @@ OWN = [
     ("localhost:11434=ollama", "localhost", 11434, "ollama"),
     ("[::1]:8000=vllm", "::1", 8000, "vllm"),
     ("[::1]=vllm", "::1", 9, "vllm"),
+    ("*.corp.example:8443=gateway", "llm.corp.example", 8443, "gateway"),
+    ("*.corp.example:8443=gateway", "llm.corp.example", 443, "unknown"),
+    ("*.corp.example=any,*.corp.example:8443=gateway", "llm.corp.example", 8443, "gateway"),
+    ("bücher.example=ours", "xn--bcher-kva.example", 443, "ours"),
+    ("Bücher.example:8443=ours", "xn--bcher-kva.example", 8443, "ours"),
+    ("*.bücher.example=ours", "llm.xn--bcher-kva.example", 443, "ours"),
+    ("gpu1.=vllm", "gpu1", 80, "vllm"),
+    ("gpu1.:8000=vllm,*.corp.example.=gateway", "gpu1", 8000, "vllm"),
+    ("gpu1.:8000=vllm,*.corp.example.=gateway", "a.corp.example.", 80, "gateway"),
+    ("münchen:8443=ours", "xn--mnchen-3ya", 8443, "ours"),
     ("gpu1=a\tb", "gpu1", 80, "a b"),
     ("gpu1=" + "x" * 999, "gpu1", 80, "x" * 256),
 ]
@@ -138,7 +148,9 @@ def test_a_list_of_the_users_own_comes_first(
     assert endpoint_at(host, port).provider == provider
 
 
-@pytest.mark.parametrize("entry", ["gpu9", "=vllm", "gpu9=", "=", f"https://{KEY}@gpu9/v1=vllm", f"{KEY}@gpu9=vllm"])
+@pytest.mark.parametrize(
+    "entry", ["gpu9", "=vllm", "gpu9=", "=", f"https://{KEY}@gpu9/v1=vllm", f"{KEY}@gpu9=vllm", "ü" * 70 + "=vllm"]
+)
 def test_a_bad_entry_costs_one_warning_without_its_text_and_only_itself(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, entry: str
 ) -> None:
