@@ -28,6 +28,11 @@ class Asked(Routed):
     thinking_budget: Any = None
     thinking_token_budget: Any = None
     reasoning_budget_tokens: Any = None
+    thinking_budget_tokens: Any = None
+    reasoning_budget: Any = None
+    max_thinking_tokens: Any = None
+    nvext: Any = None
+    custom_params: Any = None
     enable_thinking: Any = None
     disable_reasoning: Any = None
     chat_template_kwargs: Any = None

@@ -17,6 +17,7 @@ _UNSAID = "thinking_level_unspecified"
 _TEMPLATES = ("chat_template_kwargs", "chat_template_args")
 _BEDROCK = ("thinking", "reasoning_config", "reasoningConfig")
 _TEMPLATE_SWITCHES = ("enable_thinking", "thinking")
+_SERVER_BUDGETS = ("reasoning_budget_tokens", "thinking_budget_tokens")
 
 
 def as_map(value: object) -> Mapping[str, Any]:
@@ -41,7 +42,7 @@ def effort_thinking(effort: object) -> Thinking:
     """The config of OpenAI's effort, where ``none`` is off and absent or null is the provider's default."""
     level = word_of(effort)
     if level is None:
-        return UNSENT_THINKING
+        return UNKNOWN_THINKING if _is_said(effort) else UNSENT_THINKING
     mode = ThinkingMode.OFF if level == "none" else ThinkingMode.EFFORT
     return Thinking(mode, _is_on(mode), None, level)
 
@@ -68,7 +69,7 @@ def gemini_thinking(config: Mapping[str, Any]) -> Thinking:
 
     Whether the thoughts are to be shown says nothing about whether there are any.
     """
-    level = next((level for level in _levels(config) if level != _UNSAID), None)
+    level = next(iter(_levels(config)), None)
     budgets = _integers(config.get("thinkingBudget"), config.get("thinking_budget"))
     budget = next((count for count in budgets if count >= 0), None)
     if 0 in budgets or level == "none":
@@ -96,33 +97,19 @@ def bedrock_thinking(extra: Mapping[str, Any], effort: object) -> Thinking:
 def compat_thinking(body: Mapping[str, Any]) -> Thinking:
     """The config of an OpenAI-shaped body with the providers' own extras; an explicit off wins over all others.
 
-    Sources: OpenAI ``reasoning_effort``; OpenRouter, Together and Vercel ``reasoning``; Z.AI, DeepSeek, MiniMax,
-    Moonshot and Volcengine ``thinking``; DashScope ``enable_thinking`` and ``thinking_budget``; vLLM, SGLang and
-    llama.cpp ``chat_template_kwargs`` (Baseten ``chat_template_args``); vLLM ``thinking_token_budget``; llama.cpp
-    ``reasoning_budget_tokens``; Cerebras ``disable_reasoning``; Mistral ``prompt_mode``; Gemini's compatible endpoint
+    What was sent and cannot be read is unknown, and not the provider's default.
+
+    Sources: OpenAI ``reasoning_effort`` (Fireworks: also a switch or a budget, LiteLLM: also an object); OpenRouter,
+    Together and Vercel ``reasoning``; Z.AI, DeepSeek, MiniMax, Moonshot and Volcengine ``thinking``; DashScope
+    ``enable_thinking`` and ``thinking_budget``; vLLM, SGLang and llama.cpp ``chat_template_kwargs`` (Baseten
+    ``chat_template_args``); vLLM ``thinking_token_budget``; llama.cpp ``reasoning_budget_tokens`` and
+    ``thinking_budget_tokens``; NVIDIA ``reasoning_budget``, ``max_thinking_tokens`` and ``nvext``; SGLang
+    ``custom_params``; Cerebras ``disable_reasoning``; Mistral ``prompt_mode``; Gemini's compatible endpoint
     ``google.thinking_config``.
     """
-    reasoning, thinking = as_map(body.get("reasoning")), as_map(body.get("thinking"))
-    templates, google = [as_map(body.get(name)) for name in _TEMPLATES], _google(body)
-    switches = [body.get("enable_thinking"), body.get("thinking"), reasoning.get("enabled")]
-    switches += [template.get(name) for template in templates for name in _TEMPLATE_SWITCHES]
-    switches.append(False if body.get("disable_reasoning") is True else None)
-    levels = _texts(
-        body.get("reasoning_effort"),
-        reasoning.get("effort"),
-        *(template.get("reasoning_effort") for template in templates),
-        *_levels(google),
-    )
-    budgets = _integers(
-        thinking.get("budget_tokens"),
-        reasoning.get("max_tokens"),
-        body.get("thinking_budget"),
-        body.get("thinking_token_budget"),
-        count_of(body.get("reasoning_budget_tokens")),  # where -1 is whatever the server was started with
-        *(template.get("thinking_budget") for template in templates),
-        google.get("thinking_budget"),
-        google.get("thinkingBudget"),
-    )
+    switches, efforts, counts, limits = _switches(body), _efforts(body), _counts(body), _limits(body)
+    levels, thinking = _texts(*efforts), as_map(body.get("thinking"))
+    budgets = _integers(*counts, *(count_of(limit) or None for limit in limits))
     level, auto, budget = next(iter(levels), None), -1 in budgets, next((b for b in budgets if b >= 0), None)
     mode = _mode(thinking["type"]) if "type" in thinking else None
     if mode is ThinkingMode.OFF or any(s is False for s in switches) or "none" in levels or 0 in budgets:
@@ -135,7 +122,74 @@ def compat_thinking(body: Mapping[str, Any]) -> Thinking:
         mode = ThinkingMode.ADAPTIVE
     if mode is None and (budget is not None or body.get("prompt_mode") == "reasoning"):
         mode = ThinkingMode.ENABLED
-    return UNSENT_THINKING if mode is None else Thinking(mode, _is_on(mode), budget, level)
+    if mode is not None:
+        return Thinking(mode, _is_on(mode), budget, level)
+    others = body.get("reasoning"), body.get("prompt_mode"), body.get("disable_reasoning") or None
+    is_unread = any(map(_is_said, (*switches, *efforts, *counts, *limits, *others)))
+    return UNKNOWN_THINKING if is_unread else UNSENT_THINKING
+
+
+def reasoning_thinking(reasoning: object) -> Thinking:
+    """The config of the Responses API's ``reasoning``: an effort, and what OpenRouter takes beside it."""
+    if isinstance(reasoning, dict) and "enabled" not in reasoning and "max_tokens" not in reasoning:
+        return effort_thinking(reasoning.get("effort"))
+    return UNSENT_THINKING if reasoning is None else compat_thinking({"reasoning": reasoning})
+
+
+def _switches(body: Mapping[str, Any]) -> list[object]:
+    return [
+        body.get("reasoning_effort"),
+        body.get("enable_thinking"),
+        body.get("thinking"),
+        as_map(body.get("reasoning")).get("enabled"),
+        *(template.get(name) for template in _templates(body) for name in _TEMPLATE_SWITCHES),
+        False if body.get("disable_reasoning") is True else None,
+    ]
+
+
+def _efforts(body: Mapping[str, Any]) -> list[object]:
+    effort = body.get("reasoning_effort")
+    return [
+        effort.get("effort") if isinstance(effort, dict) else effort,
+        as_map(body.get("reasoning")).get("effort"),
+        *(template.get("reasoning_effort") for template in _templates(body)),
+        *_levels(_google(body)),
+    ]
+
+
+def _counts(body: Mapping[str, Any]) -> list[object]:
+    """Budgets of which 0 is off, and -1 as much as the model likes."""
+    google = _google(body)
+    return [
+        as_map(body.get("thinking")).get("budget_tokens"),
+        as_map(body.get("reasoning")).get("max_tokens"),
+        body.get("thinking_budget"),
+        body.get("thinking_token_budget"),
+        # Where -1 is whatever the server was started with.
+        *(count if (count := body.get(name)) != -1 else None for name in _SERVER_BUDGETS),
+        *(template.get("thinking_budget") for template in _templates(body)),
+        google.get("thinking_budget"),
+        google.get("thinkingBudget"),
+    ]
+
+
+def _limits(body: Mapping[str, Any]) -> list[object]:
+    """Budgets of which 0 says nothing that is documented."""
+    return [
+        body.get("reasoning_effort") if type(body.get("reasoning_effort")) is int else None,
+        body.get("reasoning_budget"),
+        body.get("max_thinking_tokens"),
+        as_map(body.get("nvext")).get("max_thinking_tokens"),
+        as_map(body.get("custom_params")).get("thinking_budget"),
+    ]
+
+
+def _templates(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [as_map(body.get(name)) for name in _TEMPLATES]
+
+
+def _is_said(value: object) -> bool:
+    return value is not None and value != "" and not isinstance(value, dict)
 
 
 def _mode(word: object) -> ThinkingMode:
@@ -162,4 +216,5 @@ def _google(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _levels(google: Mapping[str, Any]) -> list[str]:
-    return [level.lower() for level in _texts(google.get("thinking_level"), google.get("thinkingLevel"))]
+    words = (word.lower() for word in _texts(google.get("thinking_level"), google.get("thinkingLevel")))
+    return [word for word in words if word != _UNSAID]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from otel_dispatch.record import Thinking
-from otel_dispatch.thinking import anthropic_thinking, compat_thinking, effort_thinking
+from otel_dispatch.thinking import anthropic_thinking, compat_thinking, effort_thinking, reasoning_thinking
 from otel_dispatch.vocabulary import ThinkingMode
 
 
@@ -14,6 +14,7 @@ def thinking(mode: str, enabled: bool | None, budget: int | None = None, level: 
 
 
 UNSENT = thinking("provider_default", None)
+UNREAD = thinking("unknown", None)
 OFF = thinking("off", False)
 ON = thinking("enabled", True)
 
@@ -61,8 +62,9 @@ def test_anthropic_says_the_mode_in_one_place_and_the_level_in_another(
             (level, thinking("effort", True, None, level))
             for level in ("minimal", "low", "medium", "high", "xhigh", "max", "a-new-one")
         ),
-        (0, UNSENT),
-        (["high"], UNSENT),
+        (0, UNREAD),
+        (["high"], UNREAD),
+        ("as hard as you can", UNREAD),
         ("", UNSENT),
     ],
 )
@@ -100,6 +102,26 @@ COMPAT: list[tuple[dict[str, Any], Thinking]] = [
     # Together's gpt-oss, Fireworks, xAI, Perplexity, Cerebras, DeepInfra; Groq's Qwen
     ({"reasoning_effort": "xhigh"}, thinking("effort", True, None, "xhigh")),
     ({"reasoning_effort": "default"}, thinking("effort", True, None, "default")),
+    # Fireworks, and LiteLLM's proxy
+    ({"reasoning_effort": False}, OFF),
+    ({"reasoning_effort": True}, ON),
+    ({"reasoning_effort": 1024}, thinking("enabled", True, 1024)),
+    ({"reasoning_effort": -1}, UNREAD),
+    ({"reasoning_effort": {"effort": "high", "summary": "detailed"}}, thinking("effort", True, None, "high")),
+    ({"reasoning_effort": {"effort": "none"}}, thinking("off", False, None, "none")),
+    ({"reasoning_effort": {"summary": "auto"}}, UNSENT),
+    ({"reasoning_effort": {"effort": 3}}, UNREAD),
+    # NVIDIA, of which 0 is not documented; SGLang
+    ({"chat_template_kwargs": {"enable_thinking": True}, "reasoning_budget": 16384}, thinking("enabled", True, 16384)),
+    ({"chat_template_kwargs": {"enable_thinking": True}, "reasoning_budget": 0}, ON),
+    ({"chat_template_kwargs": {"enable_thinking": False}, "reasoning_budget": 16384}, OFF),
+    ({"reasoning_budget": 0}, UNREAD),
+    ({"reasoning_budget": -1}, UNREAD),
+    ({"min_thinking_tokens": 1, "max_thinking_tokens": 9}, thinking("enabled", True, 9)),
+    ({"nvext": {"max_thinking_tokens": 9}}, thinking("enabled", True, 9)),
+    ({"nvext": {"annotations": []}}, UNSENT),
+    ({"custom_params": {"thinking_budget": 512}}, thinking("enabled", True, 512)),
+    ({"custom_params": {"thinking_budget": 512}, "reasoning_effort": "low"}, thinking("effort", True, 512, "low")),
     # Cerebras of old
     ({"disable_reasoning": True}, OFF),
     ({"disable_reasoning": False}, UNSENT),
@@ -123,6 +145,9 @@ COMPAT: list[tuple[dict[str, Any], Thinking]] = [
     ({"reasoning_budget_tokens": 50}, thinking("enabled", True, 50)),
     ({"reasoning_budget_tokens": 0}, OFF),
     ({"reasoning_budget_tokens": -1}, UNSENT),
+    ({"thinking_budget_tokens": 50, "reasoning_budget_tokens": 50}, thinking("enabled", True, 50)),
+    ({"thinking_budget_tokens": 0}, OFF),
+    ({"thinking_budget_tokens": -1}, UNSENT),
     ({"chat_template_args": {"enable_thinking": True}}, ON),
     ({"chat_template_args": {"enable_thinking": False}}, OFF),
     # Groq and MiniMax: what is shown, not what is done
@@ -140,6 +165,7 @@ COMPAT: list[tuple[dict[str, Any], Thinking]] = [
     ({"google": {"thinking_config": {"thinking_budget": 0}}}, OFF),
     ({"google": {"thinkingConfig": {"thinkingBudget": -1}}}, thinking("adaptive", True)),
     ({"google": {"thinking_config": {"thinking_budget": None, "thinkingBudget": 7}}}, thinking("enabled", True, 7)),
+    ({"google": {"thinking_config": {"thinking_level": "THINKING_LEVEL_UNSPECIFIED"}}}, UNSENT),
 ]
 
 
@@ -202,25 +228,63 @@ def test_a_switch_wins_over_an_effort_and_a_type_over_a_switch(body: dict[str, A
     assert compat_thinking(body) == expected
 
 
-@pytest.mark.parametrize("wrong", [None, 0, 1.5, "on", "", [], [1], {}, {"x": {}}, float("nan"), 2**70])
+SWITCHED = ["reasoning", "thinking", "enable_thinking", "prompt_mode", "disable_reasoning"]
+COUNTED = ["thinking_budget", "thinking_token_budget", "reasoning_budget_tokens", "reasoning_budget"]
+HOLDING = ["chat_template_kwargs", "chat_template_args", "google", "extra_body", "nvext", "custom_params"]
+
+
+@pytest.mark.parametrize("wrong", [1.5, ["x"], float("nan"), "two words", -2, 2**70])
+@pytest.mark.parametrize("name", ["reasoning_effort", *SWITCHED, *COUNTED])
+def test_what_was_sent_and_cannot_be_read_is_unknown(name: str, wrong: object) -> None:
+    assert compat_thinking({name: wrong}) == UNREAD
+
+
 @pytest.mark.parametrize(
-    "name",
+    "body",
     [
-        "reasoning_effort",
-        "reasoning",
-        "thinking",
-        "enable_thinking",
-        "chat_template_kwargs",
-        "chat_template_args",
-        "prompt_mode",
-        "disable_reasoning",
-        "google",
-        "extra_body",
+        {"reasoning": {"effort": 3}},
+        {"reasoning": {"enabled": "yes"}},
+        {"reasoning": {"max_tokens": "2000"}},
+        {"chat_template_kwargs": {"enable_thinking": "false"}},
+        {"chat_template_kwargs": {"thinking": "off"}},
+        {"thinking": {"budget_tokens": "many"}},
     ],
 )
-def test_a_value_of_a_wrong_type_says_nothing(name: str, wrong: object) -> None:
-    expected = thinking("effort", True, None, "on") if (name, wrong) == ("reasoning_effort", "on") else UNSENT
-    assert compat_thinking({name: wrong}) == expected
+def test_what_cannot_be_read_within_an_object_is_unknown(body: dict[str, Any]) -> None:
+    assert compat_thinking(body) == UNREAD
+    assert compat_thinking({**body, "reasoning_effort": "low"}) == thinking("effort", True, None, "low")
+
+
+@pytest.mark.parametrize("empty", [None, "", {}, {"x": {}}])
+@pytest.mark.parametrize("name", ["reasoning_effort", *SWITCHED, *COUNTED, *HOLDING])
+def test_what_says_nothing_of_thinking_is_as_if_it_were_not_sent(name: str, empty: object) -> None:
+    assert compat_thinking({name: empty}) == UNSENT
+
+
+@pytest.mark.parametrize("wrong", [0, 1.5, "on", [], [1]])
+@pytest.mark.parametrize("name", HOLDING)
+def test_what_holds_other_things_too_and_is_no_object_says_nothing(name: str, wrong: object) -> None:
+    assert compat_thinking({name: wrong}) == UNSENT
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "expected"),
+    [
+        (None, UNSENT),
+        ({}, UNSENT),
+        ({"summary": "auto"}, UNSENT),
+        ({"effort": "high", "summary": None}, thinking("effort", True, None, "high")),
+        ({"effort": "none"}, thinking("off", False, None, "none")),
+        ({"effort": 3}, UNREAD),
+        ("high", UNREAD),
+        # OpenRouter
+        ({"max_tokens": 2000}, thinking("enabled", True, 2000)),
+        ({"enabled": True, "effort": "low"}, thinking("enabled", True, None, "low")),
+        ({"enabled": False}, OFF),
+    ],
+)
+def test_the_responses_api_says_it_in_one_object(reasoning: object, expected: Thinking) -> None:
+    assert reasoning_thinking(reasoning) == expected
 
 
 @pytest.mark.parametrize(

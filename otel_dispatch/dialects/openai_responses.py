@@ -6,8 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from ..bodies import Fields, decode, hear_error, is_given, maps_in, note_usage, plain, request_of, tools_in
-from ..record import UNSENT_THINKING, Reply, Request
-from ..thinking import as_map, effort_thinking
+from ..record import Reply, Request, Thinking
+from ..thinking import as_map, compat_thinking, effort_thinking, reasoning_thinking
 from ..vocabulary import WireFormat, count_of, text_of
 from . import Dialect
 
@@ -18,6 +18,8 @@ class _Request(Fields):
     prompt: Any = None
     max_output_tokens: Any = None
     reasoning: Any = None
+    thinking: Any = None
+    enable_thinking: Any = None
     tools: msgspec.Raw = msgspec.Raw()
 
 
@@ -81,12 +83,20 @@ def read_request(body: bytes, _: str) -> Request | None:
         _WIRE_FORMAT,
         "chat",
         model,
-        effort_thinking(as_map(sent.reasoning).get("effort")),
+        _thinking_of(sent),
         tools_in(sent.tools),
         sent.stream is True,
         count_of(sent.max_output_tokens),
         "responses",
     )
+
+
+def _thinking_of(sent: _Request) -> Thinking:
+    if sent.thinking is None and sent.enable_thinking is None:
+        return reasoning_thinking(sent.reasoning)
+    # Volcengine's and DashScope's.
+    names = "reasoning", "thinking", "enable_thinking"
+    return compat_thinking({name: getattr(sent, name) for name in names})
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
@@ -149,7 +159,7 @@ def _read_head(response: _Response, reply: Reply) -> None:
         reason = as_map(response.incomplete_details).get("reason")
         reply.stop((text_of(reason) if reason is not None else None) or response.status)
     thinking = effort_thinking(as_map(response.reasoning).get("effort"))
-    if thinking is not UNSENT_THINKING:
+    if thinking.level is not None:
         reply.thinking = thinking
     if response.usage is not None:
         _read_usage(as_map(response.usage).get, reply)

@@ -8,7 +8,7 @@ import pytest
 from otel_dispatch.demo.provider import error, responses, responses_stream
 from otel_dispatch.dialects import dialect_at
 from otel_dispatch.dialects.openai_responses import RESPONSES as DIALECT
-from otel_dispatch.record import Request, Thinking
+from otel_dispatch.record import UNKNOWN_THINKING, Request, Thinking
 from otel_dispatch.vocabulary import ThinkingMode, ToolFormat, WireFormat
 from tests.dialects.heard import end_of, heard, heard_body, heard_events, said
 
@@ -36,7 +36,15 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"reasoning": {"effort": "high", "summary": "auto"}}, {"thinking": HIGH}),
     ({"reasoning": {"effort": "none"}}, {"thinking": Thinking(ThinkingMode.OFF, False, None, "none")}),
     ({"reasoning": {"summary": "auto"}}, {}),
-    ({"reasoning": "high"}, {}),
+    ({"reasoning": "high"}, {"thinking": UNKNOWN_THINKING}),
+    # OpenRouter, Volcengine, DashScope
+    ({"reasoning": {"max_tokens": 2000}}, {"thinking": Thinking(ThinkingMode.ENABLED, True, 2000)}),
+    ({"thinking": {"type": "disabled"}}, {"thinking": Thinking(ThinkingMode.OFF, False)}),
+    (
+        {"thinking": {"type": "enabled"}, "reasoning": {"effort": "low"}},
+        {"thinking": Thinking(ThinkingMode.ENABLED, True, None, "low")},
+    ),
+    ({"enable_thinking": False}, {"thinking": Thinking(ThinkingMode.OFF, False)}),
     ({"model": None, "prompt": {"id": "pmpt_1"}}, {"model": None}),
     ({"input": "half an emoji: \ud83d"}, {}),
 ]
