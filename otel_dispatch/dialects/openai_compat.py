@@ -13,7 +13,7 @@ from ..routes import upstream_in
 from ..thinking import as_map
 from ..vocabulary import ToolFormat, WireFormat, text_of
 from . import Dialect
-from .plain_chat import hear_plain, plain_chunk, plain_completion
+from .plain_chat import hear_plain, output_of, plain_chunk, plain_completion
 
 _COMMITMENTS = frozenset(
     {
@@ -27,6 +27,9 @@ _COMMITMENTS = frozenset(
         "reasoning_details",
     }
 )
+
+# Beside the details: Moonshot; DeepSeek; LiteLLM and others with Anthropic's models.
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
 
 # OpenRouter and Mistral; DeepSeek; Z.AI.
 _FAILURES = frozenset({"error", "insufficient_system_resource", "network_error"})
@@ -171,18 +174,18 @@ def _read_parts(content: object, reply: Reply) -> None:
 
 
 def _read_usage(usage: Any, reply: Reply) -> None:
-    kept, told = reply.usage, usage.get
+    told = usage.get
     prompt, completion = as_map(told("prompt_tokens_details")), as_map(told("completion_tokens_details"))
-    note_usage(
-        kept,
-        told("prompt_tokens"),
-        told("completion_tokens"),
-        prompt.get("cached_tokens"),
-        prompt.get("cache_write_tokens"),
-        completion.get("reasoning_tokens"),
-    )
-    if kept.cache_read is None and (cached := told("prompt_cache_hit_tokens")) is not None:
-        note_usage(kept, cache_read=cached)  # DeepSeek's
+    read, output = prompt.get("cached_tokens"), told("completion_tokens")
+    if read is None:
+        read = next((count for name in _CACHED if (count := told(name)) is not None), None)
+    if (reasoning := completion.get("reasoning_tokens")) is None:
+        reasoning = told("reasoning_tokens")
+    if reasoning:
+        output = output_of(told("prompt_tokens"), output, reasoning, told("total_tokens"))
+    written = prompt.get("cache_creation_input_tokens", told("cache_creation_input_tokens"))
+    written = prompt.get("cache_write_tokens", written)
+    note_usage(reply.usage, told("prompt_tokens"), output, read, written, reasoning)
 
 
 def _is_error_list(body: bytes, reply: Reply) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 
 from ..bodies import note_usage
 from ..record import Reply
-from ..vocabulary import text_of
+from ..vocabulary import count_of, text_of
 
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -50,6 +50,7 @@ class _Answer(msgspec.Struct, gc=False):
 class _Details(msgspec.Struct, frozen=True, gc=False):
     cached_tokens: Any = None
     cache_write_tokens: Any = None
+    cache_creation_input_tokens: None = None
     reasoning_tokens: Any = None
 
 
@@ -58,7 +59,12 @@ class _Usage(msgspec.Struct, gc=False):
     completion_tokens: Any = None
     prompt_tokens_details: _Details = _Details()
     completion_tokens_details: _Details = _Details()
+    total_tokens: Any = None
+    reasoning_tokens: Any = None
+    cached_tokens: None = None
     prompt_cache_hit_tokens: None = None
+    cache_read_input_tokens: None = None
+    cache_creation_input_tokens: None = None
 
 
 class PlainCompletion(msgspec.Struct, gc=False):
@@ -87,13 +93,19 @@ def hear_plain(told: PlainCompletion, reply: Reply) -> None:
         reply.say(choice.message.content)
         if choice.finish_reason is not None:
             reply.stop(choice.finish_reason)
-    usage = told.usage
-    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
-    note_usage(
-        reply.usage,
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        prompt.cached_tokens,
-        prompt.cache_write_tokens,
-        completion.reasoning_tokens,
-    )
+    usage, prompt = told.usage, told.usage.prompt_tokens_details
+    reasoning = usage.completion_tokens_details.reasoning_tokens
+    if reasoning is None:
+        reasoning = usage.reasoning_tokens
+    output = usage.completion_tokens
+    if reasoning:
+        output = output_of(usage.prompt_tokens, output, reasoning, usage.total_tokens)
+    note_usage(reply.usage, usage.prompt_tokens, output, prompt.cached_tokens, prompt.cache_write_tokens, reasoning)
+
+
+def output_of(prompt: object, completion: object, reasoning: object, total: object) -> object:
+    """The tokens of output; where the *total* proves that xAI counts them without those of *reasoning*, with them."""
+    given, thought, before = count_of(completion), count_of(reasoning), count_of(prompt)
+    if given is None or thought is None or before is None or before + given + thought != total:
+        return completion
+    return given + thought

@@ -83,6 +83,61 @@ def test_what_providers_add_is_heard_whole_and_streamed(body: dict[str, Any], ex
     assert (said(landing), end_of(landing)) == ({"model": "m", "done": True, **expected}, SERVED)
 
 
+def used(prompt: int = 32, completion: int = 9, **more: Any) -> dict[str, Any]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, **more}
+
+
+def thought(count: int) -> dict[str, Any]:
+    return {"completion_tokens_details": {"reasoning_tokens": count}}
+
+
+def taken(**counts: int) -> dict[str, Any]:
+    return {"prompt_tokens_details": counts}
+
+
+USED: list[tuple[dict[str, Any], dict[str, int]]] = [
+    # Moonshot; DeepSeek; LiteLLM with Anthropic's models; DashScope
+    (used(cached_tokens=5), {"cache_read": 5}),
+    (used(cached_tokens=5, **taken(cached_tokens=6)), {"cache_read": 6}),
+    (used(prompt_cache_hit_tokens=5, prompt_cache_miss_tokens=27), {"cache_read": 5}),
+    (used(cache_read_input_tokens=4, cache_creation_input_tokens=3), {"cache_read": 4, "cache_write": 3}),
+    (used(cache_creation_input_tokens=0, **taken(cached_tokens=4)), {"cache_read": 4, "cache_write": 0}),
+    (used(**taken(cached_tokens=4, cache_creation_input_tokens=3)), {"cache_read": 4, "cache_write": 3}),
+    # SGLang, Perplexity
+    (used(reasoning_tokens=7), {"reasoning": 7}),
+    (used(reasoning_tokens=7, total_tokens=41), {"reasoning": 7}),
+    (used(reasoning_tokens=0, total_tokens=41), {"reasoning": 0}),
+    (used(reasoning_tokens=7, completion_tokens_details={"reasoning_tokens": None}), {"reasoning": 7}),
+    # xAI counts the tokens of reasoning beside those of the answer, others among them
+    (used(total_tokens=135, **thought(94)), {"reasoning": 94, "output": 103}),
+    (used(completion=0, total_tokens=126, **thought(94)), {"reasoning": 94, "output": 94}),
+    (used(completion=103, total_tokens=135, **thought(94)), {"reasoning": 94, "output": 103}),
+    (used(total_tokens=41, **thought(94)), {"reasoning": 94}),
+    (used(total_tokens="135", **thought(94)), {"reasoning": 94}),
+    (used(**thought(94)), {"reasoning": 94}),
+    ({"completion_tokens": 9, "total_tokens": 103, **thought(94)}, {"reasoning": 94}),
+]
+
+
+@pytest.mark.parametrize("beside", [{}, {"refusal": None, "provider_specific_fields": {}}])
+@pytest.mark.parametrize(("usage", "expected"), USED)
+def test_usage_is_read_as_each_provider_spells_it(
+    usage: dict[str, Any], expected: dict[str, int], beside: dict[str, Any]
+) -> None:
+    named = {"input": usage["prompt_tokens"]} if "prompt_tokens" in usage else {}
+    expected = {**HI, **named, "output": usage["completion_tokens"], **expected}
+    landing = heard_body(CHAT, answer({**MESSAGE, **beside}, usage=usage))
+    assert said(landing) == {"model": "m", **expected}
+    text = {"model": "m", "choices": [{"delta": {"content": "hi"}, "finish_reason": "stop"}]}
+    landing = heard_events(CHAT, text, {"model": "m", "choices": [], "usage": usage}, "[DONE]")
+    assert said(landing) == {"model": "m", "done": True, **expected}
+
+
+def test_an_answer_of_nothing_that_was_paid_for_in_reasoning_is_empty() -> None:
+    body = answer({"content": ""}, usage=used(completion=0, total_tokens=126, **thought(94)))
+    assert end_of(heard_body(CHAT, body)) == ("empty_completion_terminal", None)
+
+
 FAILURES: list[tuple[Any, str | None, tuple[str, str | None]]] = [
     # MiniMax
     *(
