@@ -40,7 +40,7 @@ _REFINES: dict[OutcomeClass, frozenset[OutcomeClass]] = {
     _C.SERVER_ERROR: frozenset({_C.OVERLOADED, _C.TIMEOUT}),
 }
 # Ways to stop that are no accident: an empty answer that stopped so is an empty completion.
-_NORMAL_STOPS = frozenset({"stop", "end_turn", "stop_sequence", "completed", "complete", "eos"})
+_NORMAL_STOPS = frozenset({"stop", "end_turn", "stop_sequence", "completed", "complete", "eos", "eos_token"})
 
 ABANDONED = Outcome(_K.CANCELLED, _C.ABANDONED)
 

@@ -110,7 +110,10 @@ EMPTY = [
     ("white space of every kind", reply_of(" \t\r\n\u00a0\u2003\u2028\u3000")),
     ("unknown tokens", reply_of(usage=Usage())),
     ("unknown output tokens", reply_of(usage=Usage(input=3))),
-    *((f"stopped by {word}", reply_of(finish=[word])) for word in ("end_turn", "stop_sequence", "completed", "STOP")),
+    *(
+        (f"stopped by {word}", reply_of(finish=[word]))
+        for word in ("end_turn", "stop_sequence", "completed", "STOP", "eos_token")
+    ),
     ("two choices that both stopped", reply_of(finish=["stop", "eos"])),
     ("no reason given", reply_of(finish=[])),
     ("done", reply_of(done=True)),
