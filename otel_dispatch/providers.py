@@ -47,7 +47,7 @@ PROVIDERS: Final = (
     ),
     Provider("azure_ai", ("*.services.ai.azure.com",), (_C, _A, _R), "azure.ai.inference", True),
     Provider("openrouter", ("openrouter.ai",), (_C, _R, _A)),
-    Provider("huggingface", ("router.huggingface.co", "api-inference.huggingface.co"), (_C, _R)),
+    Provider("huggingface", ("router.huggingface.co", "api-inference.huggingface.co"), (_C, _R, _A)),
     Provider(
         "gemini",
         ("generativelanguage.googleapis.com",),

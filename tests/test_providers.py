@@ -79,7 +79,8 @@ SPOKEN: list[tuple[str, WireFormat]] = [
     ("bedrock", WireFormat.OPENAI_RESPONSES),
     ("perplexity", WireFormat.OPENAI_RESPONSES),
     ("sambanova", WireFormat.OPENAI_RESPONSES),
-    *((name, WireFormat.ANTHROPIC_NATIVE) for name in ("baseten", "fireworks", "sambanova", "volcengine_ark")),
+    *((name, WireFormat.ANTHROPIC_NATIVE) for name in ("baseten", "fireworks", "huggingface", "sambanova")),
+    ("volcengine_ark", WireFormat.ANTHROPIC_NATIVE),
     *(
         ("cloudflare_ai_gateway", spoken)
         for spoken in (WireFormat.GEMINI, WireFormat.COHERE, WireFormat.BEDROCK_CONVERSE, WireFormat.ANTHROPIC_NATIVE)
