@@ -27,6 +27,21 @@ SAME = [
     ("llama3", "llama3:latest"),
     ("accounts/fireworks/models/llama-v3p1-8b", "llama-v3p1-8b"),
     ("", ""),
+    ("text-embedding-ada-002", "text-embedding-ada-002-v2"),
+    ("openai/gpt-5.2:nitro", "openai/gpt-5.2"),
+    ("openai/gpt-5.2:online", "openai/gpt-5.2-2026-01-02"),
+    ("deepseek-ai/DeepSeek-R1:fireworks-ai", "deepseek-ai/DeepSeek-R1"),
+    ("zai-org/GLM-4.6:cheapest", "glm-4.6"),
+    ("google/gemini-2.0-flash-001@preset/email-copywriter", "google/gemini-2.0-flash-001"),
+    ("openai/gpt-5.2:floor@preset/x", "gpt-5.2"),
+    ("@preset/email-copywriter", "google/gemini-2.0-flash-001"),
+    ("openrouter/auto", "anthropic/claude-sonnet-4.5"),
+    ("openrouter/anthropic/claude-sonnet-4.5", "claude-sonnet-4.5"),
+    ("accounts/fireworks/models/kimi-k2p5#accounts/me/deployments/d1", "accounts/fireworks/models/kimi-k2p5"),
+    ("anthropic/claude-opus-4.1", "claude-opus-4-1-20250805"),
+    ("doubao-seed-1-6", "doubao-seed-1-6-250615"),
+    ("ep-20240604064637-wnlhx", "doubao-seed-1-6-250615"),
+    ("ep-m-20240604064637-wnlhx", "doubao-seed-1-6-250615"),
 ]
 DIFFERENT = [
     ("gpt-4o", "gpt-4o-mini"),
@@ -44,6 +59,15 @@ DIFFERENT = [
     ("deepseek-v3", "deepseek-v2"),
     ("deepseek-chat", "deepseek-reasoner"),
     ("gpt-4o", ""),
+    ("openai/gpt-5.2:nitro", "openai/gpt-5.1"),
+    ("openai/gpt-5.2:free", "openai/gpt-5.2"),
+    ("deepseek-ai/DeepSeek-R1:together", "deepseek-ai/DeepSeek-V3"),
+    ("google/gemini-2.0-flash-001@preset/x", "google/gemini-2.5-flash"),
+    ("openrouter/anthropic/claude-sonnet-4.5", "claude-opus-4.5"),
+    ("doubao-seed-1-6-250615", "doubao-seed-1-6-251015"),
+    ("gemini-2.5-flash", "gemini-2.0-flash"),
+    ("model-999999", "model"),
+    ("text-embedding-ada-002", "text-embedding-ada-001"),
 ]
 
 
