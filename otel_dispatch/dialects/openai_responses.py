@@ -6,9 +6,9 @@ from typing import Any, Literal
 import msgspec
 
 from ..bodies import Fields, decode, hear_error, is_given, maps_in, note_usage, plain, request_of, tools_in
-from ..record import Reply, Request, Thinking
+from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import as_map, compat_thinking, effort_thinking, reasoning_thinking
-from ..vocabulary import WireFormat, count_of, text_of
+from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
 
 
@@ -76,15 +76,21 @@ _COMMITMENTS = frozenset(
 def read_request(body: bytes, _: str) -> Request | None:
     """What a ``POST …/responses`` asks for; None for the responses of a form, which name no model and no prompt."""
     sent = decode(_request, body)
-    model = text_of(sent.model) if sent is not None else None
-    if sent is None or (model is None and text_of(as_map(sent.prompt).get("id")) is None):
+    if sent is None:
+        return None
+    model, thinking, tools = text_of(sent.model), _thinking_of(sent), tools_in(sent.tools)
+    if sent.prompt is not None and text_of(as_map(sent.prompt).get("id")) is not None:
+        # What the prompt was stored with holds where the request says nothing.
+        thinking = UNKNOWN_THINKING if thinking is UNSENT_THINKING else thinking
+        tools = ToolFormat.UNKNOWN if tools is ToolFormat.NONE else tools
+    elif model is None:
         return None
     return request_of(
         _WIRE_FORMAT,
         "chat",
         model,
-        _thinking_of(sent),
-        tools_in(sent.tools),
+        thinking,
+        tools,
         sent.stream is True,
         count_of(sent.max_output_tokens),
         "responses",

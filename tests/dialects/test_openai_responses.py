@@ -25,6 +25,7 @@ def test_it_answers_at_responses(path: str, answers: bool) -> None:
     assert (dialect_at(path) is DIALECT) == answers
 
 
+STORED = {"thinking": UNKNOWN_THINKING, "tool_format": ToolFormat.UNKNOWN}
 REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"stream": True}, {"stream": True}),
@@ -45,7 +46,12 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"thinking": Thinking(ThinkingMode.ENABLED, True, None, "low")},
     ),
     ({"enable_thinking": False}, {"thinking": Thinking(ThinkingMode.OFF, False)}),
-    ({"model": None, "prompt": {"id": "pmpt_1"}}, {"model": None}),
+    # A stored prompt has a model, tools and an effort of its own.
+    ({"model": None, "prompt": {"id": "pmpt_1"}}, {"model": None, **STORED}),
+    ({"prompt": {"id": "pmpt_1", "version": "2"}}, STORED),
+    ({"prompt": {"id": "pmpt_1"}, "reasoning": {"effort": "high"}}, {**STORED, "thinking": HIGH}),
+    ({"prompt": {"id": "pmpt_1"}, "tools": [{"type": "web_search"}]}, {**STORED, "tool_format": ToolFormat.NATIVE}),
+    ({"prompt": {}}, {}),
     ({"input": "half an emoji: \ud83d"}, {}),
 ]
 
