@@ -7,15 +7,17 @@ import msgspec
 
 from ..bodies import Fields, decode, hear_error, is_given, maps_in, note_usage, plain, request_of, tools_in
 from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
+from ..routes import Routed, models_of, upstreams_of
 from ..thinking import as_map, compat_thinking, effort_thinking, reasoning_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
 
 
-class _Request(Fields):
-    model: Any = None
+class _Request(Routed):
     stream: Any = None
     prompt: Any = None
+    preset: Any = None
+    input: msgspec.Raw = msgspec.Raw()
     max_output_tokens: Any = None
     reasoning: Any = None
     thinking: Any = None
@@ -78,9 +80,9 @@ def read_request(body: bytes, _: str) -> Request | None:
     sent = decode(_request, body)
     if sent is None:
         return None
-    model, thinking, tools = text_of(sent.model), _thinking_of(sent), tools_in(sent.tools)
-    if sent.prompt is not None and text_of(as_map(sent.prompt).get("id")) is not None:
-        # What the prompt was stored with holds where the request says nothing.
+    (model, fallbacks), thinking, tools = models_of(sent), _thinking_of(sent), tools_in(sent.tools)
+    if _is_stored(sent):
+        # What the prompt or the preset was stored with holds where the request says nothing.
         thinking = UNKNOWN_THINKING if thinking is UNSENT_THINKING else thinking
         tools = ToolFormat.UNKNOWN if tools is ToolFormat.NONE else tools
     elif model is None:
@@ -94,7 +96,16 @@ def read_request(body: bytes, _: str) -> Request | None:
         sent.stream is True,
         count_of(sent.max_output_tokens),
         "responses",
+        fallbacks,
+        upstreams_of(sent),
     )
+
+
+def _is_stored(sent: _Request) -> bool:
+    """Whether *sent* names a prompt of the user's, or one of Perplexity's presets, with settings of its own."""
+    if sent.prompt is not None and text_of(as_map(sent.prompt).get("id")) is not None:
+        return True
+    return sent.preset is not None and bool(sent.input) and text_of(sent.preset) is not None
 
 
 def _thinking_of(sent: _Request) -> Thinking:
@@ -177,8 +188,9 @@ def _read_usage(told: Callable[[str], Any], reply: Reply) -> None:
         reply.usage,
         told("input_tokens"),
         told("output_tokens"),
-        taken.get("cached_tokens"),
-        taken.get("cache_write_tokens"),
+        # Perplexity names them as Anthropic does.
+        taken.get("cached_tokens", taken.get("cache_read_input_tokens")),
+        taken.get("cache_write_tokens", taken.get("cache_creation_input_tokens")),
         given.get("reasoning_tokens"),
     )
 

@@ -52,6 +52,12 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"prompt": {"id": "pmpt_1"}, "reasoning": {"effort": "high"}}, {**STORED, "thinking": HIGH}),
     ({"prompt": {"id": "pmpt_1"}, "tools": [{"type": "web_search"}]}, {**STORED, "tool_format": ToolFormat.NATIVE}),
     ({"prompt": {}}, {}),
+    # Perplexity
+    ({"model": None, "preset": "low"}, {"model": None, **STORED}),
+    ({"model": None, "models": ["m", "n"], "max_steps": 3}, {"fallbacks": ("n",)}),
+    ({"preset": ""}, {}),
+    # OpenRouter
+    ({"models": ["n"], "provider": {"order": ["one", "two"]}}, {"fallbacks": ("n",), "upstreams": ("one", "two")}),
     ({"input": "half an emoji: \ud83d"}, {}),
 ]
 
@@ -64,7 +70,11 @@ def test_a_request_is_read(change: dict[str, Any], expected: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b'{"form":3}', b'{"model":3}', b'{"prompt":"hi"}', b'{"prompt":{}}', b'{"model":"m"']
+    "body",
+    [
+        *(b"", b"[]", b"null", b'{"form":3}', b'{"model":3}', b'{"prompt":"hi"}', b'{"prompt":{}}', b'{"model":"m"'),
+        *(b'{"preset":"low"}', b'{"preset":3,"input":"hi"}'),
+    ],
 )
 def test_the_responses_of_a_form_are_no_model_call(body: bytes) -> None:
     assert DIALECT.request(body, "") is None
@@ -255,3 +265,18 @@ def test_an_answer_that_is_an_error_or_no_response_is_told_as_such() -> None:
     assert end_of(heard(DIALECT, limit)) == ("usage_limit", "quota")
     for body in (b"", b"{}", b"[]", b"x", b'{"output":"text"}', b'{"output":[', b'{"status":3}'):
         assert end_of(heard_body(DIALECT, body)) == MALFORMED
+
+
+def test_what_the_cache_gave_is_also_read_by_anthropics_names() -> None:
+    details = {"cache_read_input_tokens": 4, "cache_creation_input_tokens": 3}
+    usage = {"input_tokens": 9, "output_tokens": 2, "total_tokens": 11, "input_tokens_details": details}
+    landing = heard_body(DIALECT, {"status": "completed", "output": [], "usage": usage})
+    assert said(landing) == {"finish": ["completed"], "input": 9, "output": 2, "cache_read": 4, "cache_write": 3}
+
+
+def test_a_failure_beside_no_response_is_heard() -> None:
+    """Perplexity's ``response.failed`` holds the error itself."""
+    created = {"type": "response.created", "response": {"id": "r", "model": "m", "status": "in_progress", "output": []}}
+    failed = {"type": "response.failed", "error": {"type": "rate_limit_error", "message": "x"}}
+    landing = heard_events(DIALECT, created, failed)
+    assert (landing.reply.model, end_of(landing)) == ("m", ("usage_limit", "rate_limit"))
