@@ -12,7 +12,9 @@ from .unpacking import Unpack, unpacker
 LIMIT = 32 * 1024 * 1024
 """The most bytes of a whole body that comes in pieces that are kept to be read; of a larger one nothing is told."""
 
-_EVENTS = (b"data:", b"event:")
+_EVENTS = (b"data:", b"event:", b"id:", b"retry:", b":")
+_MARK = b"\xef\xbb\xbf"
+"""The byte order mark, with which a text may begin and which is none of it."""
 
 _PATIENCE = 4
 """How many patterns in a row may fit no event until no more are made."""
@@ -51,7 +53,7 @@ class Hearing:
 
     def whole(self, body: bytes) -> None:
         """Hear a body that is all there; may raise what a fault of ours raises."""
-        if self._lines is None and not body.startswith(_EVENTS):
+        if self._lines is None and not body.removeprefix(_MARK).startswith(_EVENTS):
             self.flight.read(self._dialect.reply, body)
             self.flight.arrive()
         else:
@@ -85,7 +87,7 @@ class Hearing:
             self._catch_up()
             self._grown = None
         if self._size < 0:
-            self._begin(chunk)
+            chunk = self._begin(chunk)
         if (lines := self._lines) is None:
             self._keep(chunk)
             return
@@ -115,12 +117,14 @@ class Hearing:
             for data in self._lines.events(chunk):
                 self._event(data, self._reply)
 
-    def _begin(self, chunk: bytes) -> None:
+    def _begin(self, chunk: bytes) -> bytes:
         self._size = 0
         self.flight.first_byte()
+        chunk = chunk.removeprefix(_MARK)
         if self._lines is None and chunk.startswith(_EVENTS):
             # Some servers stream events under no content type, or a wrong one.
             self._lines = framing_of(EVENTS)
+        return chunk
 
     @guarded
     def end(self) -> None:

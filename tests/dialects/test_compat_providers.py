@@ -8,7 +8,7 @@ import pytest
 from otel_dispatch.dialects.openai_compat import CHAT
 from otel_dispatch.record import Request
 from otel_dispatch.vocabulary import WireFormat
-from tests.dialects.heard import end_of, hear, heard, heard_body, heard_events, said
+from tests.dialects.heard import STREAM, WHOLE, end_of, hear, heard, heard_body, heard_events, said
 from tests.wires.openai import azure_chat_stream, azure_refusal, gateway_chat_stream
 
 SERVED, MALFORMED = ("served", None), ("provider_error", "malformed_response")
@@ -326,6 +326,21 @@ def test_a_comment_and_a_keep_alive_say_nothing() -> None:
     pieces = [b": ping\n\n", b":\n\n", b"\n", b"event: ping\n\n", b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n']
     landing = hear(CHAT, [*pieces, b": ping\n\n", b"data: [DONE]\n\n"])
     assert said(landing) == {"content_len": 2, "blank": False, "done": True}
+
+
+HELLO = b'data: {"model":"m","choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n'
+
+
+@pytest.mark.parametrize("size", [1 << 20, len(HELLO)])
+@pytest.mark.parametrize("kind", [STREAM, WHOLE, ""])
+@pytest.mark.parametrize(
+    "first", [b"", b": OPENROUTER PROCESSING\n\n", b"id: 1\nevent: result\n", b"retry: 9\n", b":\n"]
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_stream_is_known_by_whatever_it_may_begin_with(mark: bytes, first: bytes, kind: str, size: int) -> None:
+    body = mark + first + HELLO
+    landing = hear(CHAT, [body[at : at + size] for at in range(0, len(body), size)], kind)
+    assert (said(landing), end_of(landing)) == ({"model": "m", **HI}, SERVED)
 
 
 @pytest.mark.parametrize(
