@@ -219,6 +219,8 @@ def _is_local(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
+    # Only newer Pythons look behind such a mapping themselves.
+    address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
 
 

@@ -50,6 +50,8 @@ AT = [
     ("127.3.2.1", "local"),
     ("::1", "local"),
     ("[::1]", "local"),
+    ("::ffff:127.0.0.1", "local"),
+    ("::ffff:10.0.0.1", "unknown"),
     ("10.0.0.1", "unknown"),
     ("gateway.internal", "unknown"),
     ("openai.com", "unknown"),
