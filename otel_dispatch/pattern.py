@@ -55,8 +55,8 @@ def pattern_of(event: bytes, grown: int) -> Pattern | None:
 def _cut(event: bytes, grown: int) -> tuple[bytes, list[_After]] | None:
     """What stands before the first hole of *event*, and after each."""
     holes = [] if _BACKSLASH in event else list(_holes(event, grown))
-    # Of two texts of one length it cannot be told which of them is the visible one.
-    if [kind for *_, kind in holes].count("text") != 1:
+    # Of two texts of one length it cannot be told which of them is the visible one, nor whether it is several together.
+    if [kind for *_, kind in holes].count("text") != 1 or _is_sum(event, grown):
         return None
     starts = [start for start, *_ in holes[1:]] + [len(event)]
     after = [(event[end:start], kind) for (_, end, kind), start in zip(holes, starts, strict=True)]
@@ -69,6 +69,12 @@ def _holes(event: bytes, grown: int) -> Iterator[_Hole]:
         start, end = found.span(kind)
         if kind != "text" or not grown or end - start == grown:
             yield start, end, kind
+
+
+def _is_sum(event: bytes, grown: int) -> bool:
+    """Whether several texts of *event* may have *grown* the visible text together."""
+    shorter = [size for found in _HOLE.finditer(event) if 0 < (size := len(found["text"] or b"")) < grown]
+    return sum(shorter) >= grown > 0
 
 
 def _around(head: bytes, after: list[_After], is_said: bool) -> Pattern:

@@ -120,6 +120,22 @@ def test_of_two_texts_of_one_length_neither_is_taken_for_the_visible_one() -> No
     assert pattern_of(b'{"content":"four","text":"other"}\n', 4) is not None
 
 
+def parts(*texts: str) -> bytes:
+    """A chunk of Gemini's with a thought before its texts."""
+    thought, *said = ({"text": text} for text in texts)
+    content = {"parts": [{**thought, "thought": True}, *said], "role": "model"}
+    return f"data: {json.dumps({'candidates': [{'content': content}], 'modelVersion': 'm'})}\n\n".encode()
+
+
+def test_a_text_as_long_as_several_others_together_is_not_taken_for_the_visible_one() -> None:
+    assert pattern_of(parts("four", "ab", "cd"), 4) is None
+    assert pattern_of(parts("four", "a", "bc"), 3) is None
+    assert pattern_of(parts("ab", "four"), 4) is not None
+    assert pattern_of(parts("longer", "four"), 4) is not None
+    chunks = [parts("four", "ab", "cd"), parts("four", "ab", "cd"), parts("a longer thought", "ab", "cd")]
+    assert hear(CONTENT, chunks, STREAM).reply.content_len == 12
+
+
 def test_an_escaped_text_makes_no_pattern() -> None:
     assert pattern_of(chat("a\\b"), 3) is None
 
