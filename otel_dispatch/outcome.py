@@ -67,7 +67,7 @@ def outcome_of_exception(error: BaseException) -> Outcome:
 
     An exception that says nothing itself (an application's own) stands for the one it was raised from.
     """
-    for cause in _causes(error):
+    for cause in causes_of(error):
         found = _outcome_of_one(cause)
         if found.cls is not _C.UNKNOWN:
             return found
@@ -126,7 +126,8 @@ def _outcome_of_one(error: BaseException) -> Outcome:
     return failure(by_type or _class_of_code(code))
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def causes_of(error: BaseException) -> list[BaseException]:
+    """*error* and what it was raised from, the latest first."""
     chain = [error]
     while (cause := cause_of(chain[-1])) is not None and len(chain) < _DEEPEST_CAUSE:
         chain.append(cause)

@@ -28,6 +28,9 @@ Departed = tuple[Dialect, Flight]
 Arrive = Callable[[Dialect, Flight, Any], None]
 """What a transport does with the response that a send gave it; may raise what a fault of ours raises."""
 
+Fail = Callable[[Departed, BaseException, tuple[Any, ...], Mapping[str, Any]], None]
+"""(departed, error, args, kwargs): ends the flight of a send with these arguments that raised; must not raise."""
+
 
 @lru_cache(512)
 def route_at(target: str | bytes) -> Route | None:
@@ -94,8 +97,18 @@ def _count(retries: str) -> int:
     return int(retries) if retries.isdecimal() else 0
 
 
+def failed(departed: Departed, error: BaseException, _: tuple[Any, ...], __: Mapping[str, Any]) -> None:
+    """End a flight as the *error* that its send raised says."""
+    departed[1].fail(error)
+
+
 def fly(
-    departed: Departed, arrive: Arrive, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    departed: Departed,
+    arrive: Arrive,
+    wrapped: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    fail: Fail = failed,
 ) -> Any:
     """Send, and hear what comes of it."""
     dialect, flight = departed
@@ -104,7 +117,7 @@ def fly(
         token = flight.enter()
         response = wrapped(*args, **kwargs)
     except BaseException as error:
-        flight.fail(error)
+        fail(departed, error, args, kwargs)
         raise
     finally:
         flight.leave(token)
@@ -119,6 +132,7 @@ async def afly(
     wrapped: Callable[..., Awaitable[Any]],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    fail: Fail = failed,
 ) -> Any:
     """Send asynchronously, and hear what comes of it."""
     dialect, flight = departed
@@ -127,7 +141,7 @@ async def afly(
         token = flight.enter()
         response = await wrapped(*args, **kwargs)
     except BaseException as error:
-        flight.fail(error)
+        fail(departed, error, args, kwargs)
         raise
     finally:
         flight.leave(token)

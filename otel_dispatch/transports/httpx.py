@@ -1,14 +1,15 @@
 """httpx and httpx2: `Client.send` and `AsyncClient.send`; bodies that come in pieces are overheard as they pass."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from ..dialects import Dialect
 from ..emit import Flight
-from ..guard import guarded, swallow
+from ..guard import guarded, succeeds, swallow
 from ..hearing import Hearing
 from ..instruments import is_armed
+from ..outcome import causes_of
 from ..seam import Seam
 from ..transit import DEFAULT_PORTS, RETRY_COUNT, Departed, Overheard, Route, afly, depart, fly, rewritten, route_at
 
@@ -22,7 +23,7 @@ def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dic
     departed = _depart(request) if getattr(request, "method", None) == "POST" else None
     if departed is None:
         return wrapped(*args, **kwargs)
-    return fly(departed, _arrive, _followed(wrapped, request, departed[1]), args, kwargs)
+    return fly(departed, _arrive, _followed(wrapped, request, departed[1]), args, kwargs, _failed)
 
 
 def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -36,7 +37,7 @@ async def _asend(request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...
     departed = _depart(request)
     if departed is None:
         return await wrapped(*args, **kwargs)
-    return await afly(departed, _arrive, _afollowed(wrapped, request, departed[1]), args, kwargs)
+    return await afly(departed, _arrive, _afollowed(wrapped, request, departed[1]), args, kwargs, _failed)
 
 
 def _followed(wrapped: Callable[..., Any], request: Any, flight: Flight) -> Callable[..., Any]:
@@ -105,9 +106,37 @@ def _body_of(request: Any) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
+def _failed(departed: Departed, error: BaseException, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    answer = swallow("httpx.failed", _answer_in, error, args[0] if args else kwargs.get("request"))
+    if answer is None:
+        departed[1].fail(error)
+    elif not succeeds(_refuse, *departed, answer):
+        departed[1].lose()
+
+
+def _answer_in(error: BaseException, request: Any) -> Any:
+    # Where a hook of the host's has a status raise, that is the answer; what else the hook may ask for is none.
+    raised = [vars(cause) for cause in causes_of(error) if type(cause).__name__ == "HTTPStatusError"]
+    return next((told.get("response") for told in raised if told.get("_request") is request), None)
+
+
+def _refuse(dialect: Dialect, flight: Flight, response: Any) -> None:
+    flight.answered(response.status_code, response.headers.raw)
+    body = _loaded(response)
+    if body is None:
+        flight.arrive()
+    else:
+        Hearing(flight, dialect, response.headers.get("content-type", "")).whole(body)
+
+
+def _loaded(response: Any) -> bytes | None:
+    body: bytes | None = getattr(response, "_content", None)
+    return body
+
+
 def _arrive(dialect: Dialect, flight: Flight, response: Any) -> None:
     flight.answered(response.status_code, response.headers.raw)
-    body = response.content if response.is_stream_consumed else None
+    body = _loaded(response) if response.is_stream_consumed else None
     if body is not None and body[:1] == b"{":
         flight.read(dialect.reply, body)
         flight.arrive()
@@ -115,6 +144,11 @@ def _arrive(dialect: Dialect, flight: Flight, response: Any) -> None:
     hearing = Hearing(flight, dialect, response.headers.get("content-type", ""))
     if body is not None:
         hearing.whole(body)
+        return
+    if response.is_stream_consumed:
+        # A hook of the host's has taken from it before we could hear it, and nobody can take more.
+        flight.reply.unread = True
+        flight.arrive()
         return
     flight.stream()
     decode = hearing.decoder(response.headers.get("content-encoding", ""))

@@ -13,7 +13,7 @@ import requests
 from opentelemetry import trace
 
 import otel_dispatch as od
-from otel_dispatch.demo.provider import Provider
+from otel_dispatch.demo.provider import Provider, error
 from tests.conftest import Told
 
 PATH = "/v1/chat/completions"
@@ -189,3 +189,69 @@ def test_a_hook_that_only_looks_changes_nothing(told: Told, provider: Provider, 
             assert client.post(url, json=body).is_success
     plain, looked = ({**(span.attributes or {}), "gen_ai.response.id": ""} for span in told.spans())
     assert (len(seen), looked) == (1, plain)
+
+
+def refusal_of(provider: Provider, library: Any, hook: Callable[[Any], object]) -> Any:
+    """What the host gets of a refused call, on a client with a *hook* of its own for responses."""
+    provider.script(error("openai", 429, "insufficient_quota", "insufficient_quota"))
+    with library.Client(event_hooks={"response": [hook]}) as client, pytest.raises(Exception) as raised:
+        client.post(f"{provider.url}{PATH}", json={"model": "m", "messages": HI})
+    return raised.value
+
+
+def loads_and_raises(response: Any) -> None:
+    response.read()
+    response.raise_for_status()
+
+
+def raises_its_own(response: Any) -> None:
+    try:
+        response.raise_for_status()
+    except (httpx.HTTPStatusError, httpx2.HTTPStatusError) as refused:
+        raise LookupError from refused
+
+
+def asks_elsewhere(response: Any) -> None:
+    request = httpx2.Request("POST", "http://127.0.0.1:9/login")
+    httpx2.Response(403, request=request).raise_for_status()
+
+
+HOOKS = {
+    "raises": (lambda response: response.raise_for_status(), "rate_limit", 429, "429"),
+    "loads and raises": (loads_and_raises, "quota", 429, "insufficient_quota"),
+    "raises its own": (raises_its_own, "rate_limit", 429, "429"),
+}
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("way", HOOKS)
+def test_a_status_that_a_hook_raises_is_told_as_the_answer_it_was(
+    told: Told, provider: Provider, library: Any, way: str
+) -> None:
+    hook, cls, status, error_type = HOOKS[way]
+    assert refusal_of(provider, library, hook) is not None
+    facts = told.only().attributes or {}
+    assert facts["dispatch.outcome.class"] == cls
+    assert facts["http.response.status_code"] == status
+    assert facts["error.type"] == error_type
+
+
+def test_a_status_that_a_hook_got_elsewhere_is_not_told_as_the_providers(told: Told, provider: Provider) -> None:
+    assert isinstance(refusal_of(provider, httpx2, asks_elsewhere), httpx2.HTTPStatusError)
+    assert "http.response.status_code" not in (told.only().attributes or {})
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_an_answer_that_a_hook_has_taken_piece_by_piece_is_told_without_its_content(
+    told: Told, provider: Provider, library: Any
+) -> None:
+    hooks = {"response": [lambda response: list(response.iter_raw())]}
+    with library.Client(event_hooks=hooks) as client:
+        request = client.build_request("POST", f"{provider.url}{PATH}", json={"model": "m", "messages": HI})
+        response = client.send(request, stream=True)
+        with pytest.raises(library.StreamConsumed):
+            response.read()
+    facts = told.only().attributes or {}
+    assert facts["dispatch.outcome.kind"] == "served"
+    assert facts["http.response.status_code"] == 200
+    assert "dispatch.outcome.content_len" not in facts
