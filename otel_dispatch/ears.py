@@ -76,13 +76,15 @@ class Listener(Overheard):
         try:
             given = read(*args, **kwargs)
         except BaseException as error:
-            self.hearing.fail(error)
+            self.broken(error)
             self.leave()
             raise
         finally:
             self._inside = False
         succeeds(note, self, response, given, args, kwargs)
         return given
+
+    _reads = Overheard._reads | {pull.__code__}
 
     def iterate(self, response: Any, passing: Any, decode: Callable[[bytes], bytes]) -> Iterator[bytes]:
         """Hand on what is *passing*, a generator of the response, and hear each piece of it, decoded."""
@@ -96,7 +98,7 @@ class Listener(Overheard):
     def broken(self, error: BaseException) -> None:
         """Hear that reading failed, which it has not where somebody stops iterating."""
         if not isinstance(error, GeneratorExit):
-            self.hearing.fail(error)
+            super().broken(error)
 
     def close(self, _: Any, original: Read, args: Args, kwargs: Kwargs) -> None:
         """Hear that nobody reads on; first, as whose span it is may end it with the body."""
@@ -113,11 +115,13 @@ def _listening(kind: Any, ears: Ears) -> type:
 
 
 def _ear(original: Any, hear: Hear) -> Any:
+    is_close = hear is Listener.close
+
     @wraps(original)
     def ear(response: Any, *args: Any, **kwargs: Any) -> Any:
         # Nothing global: at its exit an interpreter closes what is still open after it has emptied this module.
         listener = response.__dict__.get("_otel_dispatch")
-        if listener is None or listener.is_deaf:
+        if listener is None or (listener.is_deaf and not is_close):
             return original(response, *args, **kwargs)
         return hear(listener, response, partial(original, response), args, kwargs)
 

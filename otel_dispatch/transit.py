@@ -1,7 +1,9 @@
 """The way of one call through a transport: off as its request leaves, landed as its answer has been heard."""
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
+from types import CodeType, FrameType
 from typing import Any
 
 from . import context
@@ -156,6 +158,8 @@ class Overheard:
     Whoever drops the body unread drops this, too, and so it is noticed. A subclass says in `leave` how it steps aside.
     """
 
+    _is_given_up = False
+
     def __init__(self, hearing: Hearing) -> None:
         self.hearing = hearing
         self.reading = self._inside = False
@@ -204,19 +208,23 @@ class Overheard:
             self.leave()
 
     def broken(self, error: BaseException) -> None:
-        """Hear that reading failed."""
-        if isinstance(error, GeneratorExit):
+        """Hear that reading failed, which it also does where somebody else closes what is being read."""
+        if isinstance(error, GeneratorExit) or (self._is_given_up and isinstance(error, Exception)):
             keeper.aside(self.hearing.close)
         else:
             self.hearing.fail(error)
 
     def closed(self) -> None:
         """Hear that the body was closed."""
-        # A body that ends by itself closes its response from within the read: the read then tells how it ended.
-        if not self._inside:
+        # A read that is under way tells how it ends: all may have come, or it closes what it finds broken.
+        if self._inside:
+            self._is_given_up |= not _is_below(sys._getframe(), self._reads)
+        else:
             if not self.hearing.is_over:
                 keeper.aside(self.hearing.close)
             self.leave()
+
+    _reads = frozenset({listen.__code__, alisten.__code__})
 
     def __del__(self, aside: Callable[[Callable[[], object]], None] = keeper.aside) -> None:
         # Bound here, as an interpreter that shuts down may have emptied this module.
@@ -224,3 +232,9 @@ class Overheard:
         # An interrupt may strike before there is one.
         if hearing is not None and not hearing.is_over:
             aside(hearing.close)
+
+
+def _is_below(frame: FrameType | None, codes: frozenset[CodeType]) -> bool:
+    while frame is not None and frame.f_code not in codes:
+        frame = frame.f_back
+    return frame is not None
