@@ -162,7 +162,7 @@ def _clocked(wire: Wire, is_enriching: bool) -> Iterator[Clock]:
         reply=clock.timed("read the answer", dialect.reply),
     )
     with ExitStack() as stack:
-        stack.enter_context(patch.object(seam, "route_at", lambda _: (timed, path)))
+        stack.enter_context(patch.object(seam, "route_at_raw", lambda _: (timed, path)))
         for name, owner, attribute in _STEPS:
             if is_enriching and owner is Span:
                 continue  # It is its owner who ends it.

@@ -31,7 +31,8 @@ def is_worth_hearing(provider: str) -> bool:
 def hear_headers(headers: Iterable[tuple[Header, Header]], reply: Reply) -> None:
     """Note what *headers*, names and values as text or as bytes, prove about who answered and how."""
     for name, value in headers:
-        told = _TOLD.get(name) or _TOLD.get(name.lower())
+        named: Mapping[Any, Callable[[str, Reply], None]] = _RAW if isinstance(name, bytes) else _NAMED
+        told = named.get(name) or named.get(name.lower())
         if told is not None:
             told(value.decode("latin-1") if isinstance(value, bytes) else value, reply)
 
@@ -87,7 +88,5 @@ _NAMED: Final[Mapping[str, Callable[[str, Reply], None]]] = {
     "x-amzn-bedrock-cache-read-input-token-count": _amazon_tokens("cache_read"),
     "x-amzn-bedrock-cache-write-input-token-count": _amazon_tokens("cache_write"),
 }
-_TOLD: Final[Mapping[Any, Callable[[str, Reply], None]]] = {
-    **_NAMED,
-    **{name.encode(): told for name, told in _NAMED.items()},
-}
+# Apart, as Python can be told to refuse to compare text with bytes.
+_RAW: Final = {name.encode(): told for name, told in _NAMED.items()}

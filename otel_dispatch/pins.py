@@ -57,7 +57,7 @@ def pins() -> Pins:
     if not any_held(_WATCHED):
         return _NO_PINS
     listed = _listed(held(_PINS))
-    names = _wanted(listed)
+    names = _wanted(listed, environment.are_bytes())
     present = names.keys() & environment.names()
     if not present:
         return _NO_PINS
@@ -67,7 +67,7 @@ def pins() -> Pins:
 def pins_by_variable() -> dict[str, Pins]:
     """What each variable of the environment pins by itself, by the variable's name."""
     listed = _listed(held(_PINS))
-    names = sorted(set(_wanted(listed).values()))
+    names = sorted(_wanted(listed, False))
     found = {name: _pins(listed, ((name, held(name)),)) for name in names}
     return {name: pinned for name, pinned in found.items() if pinned != _NO_PINS}
 
@@ -78,9 +78,9 @@ def is_listed(name: str) -> bool:
 
 
 @lru_cache(16)
-def _wanted(listed: frozenset[str]) -> dict[Any, str]:
+def _wanted(listed: frozenset[str], as_bytes: bool) -> dict[Any, str]:
     names = _MODEL_PINS | _URL_PINS | listed
-    return {name: name for name in names} | {os.fsencode(name): name for name in names}
+    return {os.fsencode(name) if as_bytes else name: name for name in names}
 
 
 @lru_cache(16)

@@ -35,11 +35,17 @@ Fail = Callable[[Departed, BaseException, tuple[Any, ...], Mapping[str, Any]], N
 
 
 @lru_cache(512)
-def route_at(target: str | bytes) -> Route | None:
+def route_at(target: str) -> Route | None:
     """The dialect that answers at a request's *target*, as sent with or without its query, and its path; or None."""
-    path = (target if isinstance(target, str) else target.decode("ascii")).partition("?")[0].rstrip("/")
+    path = target.partition("?")[0].rstrip("/")
     dialect = dialect_at(path)
     return None if dialect is None else (dialect, path)
+
+
+@lru_cache(512)
+def route_at_raw(target: bytes) -> Route | None:
+    """What `route_at` gives for the *target* as bytes; apart, as Python can be told to refuse to compare the two."""
+    return route_at(target.decode("ascii"))
 
 
 def depart(dialect: Dialect, path: str, host: str, port: int | None, body: bytes, retries: str) -> Departed | None:

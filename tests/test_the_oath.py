@@ -153,6 +153,7 @@ def forgetful(apply: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.M
     def fresh(patcher: pytest.MonkeyPatch) -> None:
         apply(patcher)
         transit.route_at.cache_clear()
+        transit.route_at_raw.cache_clear()
 
     return fresh
 
@@ -162,6 +163,7 @@ def forget_the_routes() -> Iterator[None]:
     """Leaves no route to a broken dialect."""
     yield
     transit.route_at.cache_clear()
+    transit.route_at_raw.cache_clear()
 
 
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {

@@ -11,7 +11,7 @@ from ..hearing import Hearing
 from ..instruments import is_armed
 from ..outcome import causes_of
 from ..seam import Seam
-from ..transit import DEFAULT_PORTS, RETRY_COUNT, Departed, Overheard, Route, afly, depart, fly, rewritten, route_at
+from ..transit import DEFAULT_PORTS, RETRY_COUNT, Departed, Overheard, Route, afly, depart, fly, rewritten, route_at_raw
 
 _RETRY_COUNT = RETRY_COUNT.encode()
 
@@ -86,7 +86,7 @@ def _address_of(url: Any) -> tuple[str, int | None]:
 
 
 def _route_of(request: Any) -> Route | None:
-    return route_at(request.url.raw_path) if is_armed() else None
+    return route_at_raw(request.url.raw_path) if is_armed() else None
 
 
 def _retries_of(headers: list[tuple[bytes, bytes]]) -> str:

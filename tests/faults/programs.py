@@ -30,7 +30,9 @@ class Ran:
         return {name: (outcome["kind"], outcome.get("class")) for name, outcome in found.items()}
 
 
-def run(provider: Provider, folder: Path, code: str, is_on: bool = True, **more: str) -> Ran:
+def run(
+    provider: Provider, folder: Path, code: str, is_on: bool = True, flags: tuple[str, ...] = (), **more: str
+) -> Ran:
     """Run *code*, which may use HI, with the SDKs at *provider*; a file, as what is spawned imports it."""
     script = folder / "program.py"
     script.write_text(HI + textwrap.dedent(code))
@@ -41,7 +43,7 @@ def run(provider: Provider, folder: Path, code: str, is_on: bool = True, **more:
     if is_on:
         kept |= {"DISPATCH_OTEL": "1", "DISPATCH_OTEL_RECORD_FILE": str(path)}
         kept |= {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
-    command = [sys.executable, str(script)]
+    command = [sys.executable, *flags, str(script)]
     done = subprocess.run(
         command, env={**kept, **more}, capture_output=True, text=True, timeout=60, preexec_fn=_with_usual_signals
     )

@@ -17,8 +17,10 @@ from tests.faulty import boom
 def forget_the_routes() -> Iterator[None]:
     """Leaves no route to a broken dialect."""
     transit.route_at.cache_clear()
+    transit.route_at_raw.cache_clear()
     yield
     transit.route_at.cache_clear()
+    transit.route_at_raw.cache_clear()
 
 
 def break_reader(part: str, patcher: pytest.MonkeyPatch) -> None:
