@@ -34,9 +34,23 @@ class Provider:
     deployments: bool = False
 
 
+# The domains of AWS's partitions for China, the European Union and governments, beside those that the table names.
+_AWS_ELSEWHERE: Final = (
+    "api.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "api.amazonwebservices.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+)
+
 # Hosts from harn's catalog and the providers' own documentation, wire formats from the latter.
 PROVIDERS: Final = (
     Provider("anthropic", ("api.anthropic.com",), (_A, _C), "anthropic"),
+    # Where Anthropic itself answers behind another's door.
+    Provider("anthropic_aws", ("aws-external-anthropic.*.api.aws",), (_A, _C), "anthropic"),
+    Provider("anthropic_google_cloud", ("claude.googleapis.com",), (_A, _C), "anthropic"),
     Provider("openai", ("api.openai.com", "*.api.openai.com"), (_C, _R), "openai"),
     Provider(
         "azure_openai",
@@ -66,6 +80,7 @@ PROVIDERS: Final = (
             *("bedrock-runtime.*.amazonaws.com", "bedrock-runtime-fips.*.amazonaws.com", "bedrock-mantle.*.api.aws"),
             *("bedrock-runtime.*.amazonaws.com.cn", "bedrock-runtime.*.api.aws", "bedrock-runtime-fips.*.api.aws"),
             "*.bedrock-runtime.*.vpce.amazonaws.com",
+            *(f"bedrock-runtime.*.{suffix}" for suffix in _AWS_ELSEWHERE),
         ),
         (WireFormat.BEDROCK_CONVERSE, _A, _C, _R),
         "aws.bedrock",

@@ -96,6 +96,7 @@ _ALL = (
     Cloud("AnthropicFoundry", {"api_key": "k"}, "/v1/messages", scope=".foundry"),
     Cloud("AnthropicBedrockMantle", _KEYS, "/v1/messages", theirs="aws.bedrock", scope=".bedrock"),
     Cloud("AnthropicAWS", {**_KEYS, "workspace_id": "w"}, "/v1/messages", scope=".aws"),
+    Cloud("AnthropicGoogleCloud", {"workspace_id": "w", "skip_auth": True}, "/v1/messages", scope=".google_cloud"),
 )
 CLOUDS = [cloud for cloud in _ALL if hasattr(anthropic, cloud.name)]
 
