@@ -71,7 +71,7 @@ PROVIDERS: Final = (
     Provider(
         "vertex",
         ("aiplatform.googleapis.com", "*-aiplatform.googleapis.com", "aiplatform.*.rep.googleapis.com"),
-        (WireFormat.GEMINI, _A, _C),
+        (WireFormat.GEMINI, _A, _C, _R),
         "gcp.vertex_ai",
     ),
     Provider(

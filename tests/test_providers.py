@@ -118,6 +118,11 @@ def test_a_provider_that_nobody_knows_is_expected_to_speak_anything() -> None:
     assert not is_own_host("127.0.0.1")
 
 
+@pytest.mark.parametrize("provider", ["openai", "azure_openai", "azure_ai", "bedrock", "vertex"])
+def test_responses_are_no_surprise_where_openais_sdk_sends_them(provider: str) -> None:
+    assert is_expected(WireFormat.OPENAI_RESPONSES, provider)
+
+
 OWN = [
     ("gpu1=vllm", "gpu1", 8000, "vllm"),
     ("gpu1=vllm", "GPU1.", 8000, "vllm"),

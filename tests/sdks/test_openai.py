@@ -281,6 +281,39 @@ def test_azures_filter_stops_a_prompt_or_an_answer(told: Told, provider: Provide
     assert "dispatch.mismatch" not in stopped
 
 
+def _through(name: str, base_url: str) -> Any:
+    """The SDK's own way to a cloud, as an option of a client."""
+    module: Any = importlib.import_module(f"openai.providers.{name}")
+    if name == "vertex":
+        return module.vertex(base_url=base_url, token_provider=lambda: "k")
+    return module.bedrock(base_url=base_url, region="us-east-1", endpoint="mantle", api_key="k")
+
+
+CLOUDS = {
+    "bedrock": "/openai/v1",
+    "vertex": "/v1/projects/p/locations/l/publishers/openai/v1",
+}
+if importlib.util.find_spec("openai.providers") is not None:
+
+    @of_each_client
+    @pytest.mark.parametrize("cloud", list(CLOUDS))
+    def test_responses_through_a_cloud_are_what_they_are_elsewhere(
+        told: Told, provider: Provider, monkeypatch: pytest.MonkeyPatch, cloud: str, client: str
+    ) -> None:
+        async def ask(client: Any) -> None:
+            assert (await settled(client.responses.create(**RESPONSE))).model == MODEL
+            assert await every(await settled(client.responses.create(**RESPONSE, stream=True)))
+
+        monkeypatch.setenv("DISPATCH_OTEL_PROVIDERS", f"127.0.0.1={cloud}")
+        run_with(CLIENTS[client](provider=_through(cloud, provider.url + CLOUDS[cloud])), ask)
+        assert [seen.path for seen in provider.seen] == [f"{CLOUDS[cloud]}/responses"] * 2
+        once, streamed = map(whole, told.spans())
+        assert (once["dispatch.provider"], once["dispatch.wire_format"]) == (cloud, "openai_responses")
+        assert (once["gen_ai.request.stream"], streamed["gen_ai.request.stream"]) == (False, True)
+        # Neither cloud's own format, and yet one that it is known to speak.
+        assert "dispatch.mismatch" not in {*once, *streamed}
+
+
 FILE: Any = ("a.jsonl", b"{}")
 NO_CALLS: list[tuple[str, dict[str, Any]]] = [
     ("batches.create", {"input_file_id": "f", "endpoint": "/v1/chat/completions", "completion_window": "24h"}),
