@@ -99,6 +99,10 @@ PINNED = [
     ({"ANTHROPIC_MODEL": "opus-2"}, {}),
     ({"ANTHROPIC_BASE_URL": "https://key@GW.example:443/v1"}, {"provider": "operator_pin"}),
     ({"OLLAMA_HOST": "gw.example"}, {"provider": "operator_pin"}),
+    *(
+        ({name: "https://gw.example/v1"}, {"provider": "operator_pin"})
+        for name in ("ANTHROPIC_GOOGLE_CLOUD_BASE_URL", "AWS_BEDROCK_BASE_URL", "LITELLM_PROXY_API_BASE")
+    ),
     ({"ANTHROPIC_BASE_URL": "https://other.example"}, {}),
     ({"SMART": "opus"}, {}),
     *(

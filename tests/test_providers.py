@@ -228,6 +228,7 @@ PINNED = [
     ({"OPENAI_BASE_URL": f"https://u:{KEY}@gw.example:1/v1"}, Pins(hosts=frozenset({"gw.example"}))),
     ({"OLLAMA_HOST": "gpu1:11434"}, Pins(hosts=frozenset({"gpu1"}))),
     ({"OLLAMA_HOST": ":11434"}, Pins()),
+    ({"OLLAMA_API_BASE": "http://gpu1:11434"}, Pins(hosts=frozenset({"gpu1"}))),
     ({"SMART_MODEL": "x"}, Pins()),
     ({"SMART_MODEL": "x", "DISPATCH_OTEL_PINS": "SMART_MODEL, OTHER,"}, Pins(values=frozenset({"x"}))),
     (
