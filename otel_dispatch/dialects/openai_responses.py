@@ -219,6 +219,12 @@ def _read_item(item: Any, reply: Reply) -> None:
 
 
 RESPONSES = Dialect(
-    "openai_responses", WireFormat.OPENAI_RESPONSES, ("/responses",), read_request, read_reply, read_event
+    "openai_responses",
+    WireFormat.OPENAI_RESPONSES,
+    # A model is asked, and paid, for a shorter history, too.
+    ("/responses", "/responses/compact"),
+    read_request,
+    read_reply,
+    read_event,
 )
 DIALECTS = (RESPONSES,)

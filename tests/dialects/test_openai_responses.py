@@ -19,7 +19,7 @@ HIGH = Thinking(ThinkingMode.EFFORT, True, None, "high")
 
 
 @pytest.mark.parametrize(
-    ("path", "answers"), [("/v1/responses", True), ("/v1/responses/r_1", False), ("/v1/responses/compact", False)]
+    ("path", "answers"), [("/v1/responses", True), ("/v1/responses/r_1", False), ("/v1/responses/compact", True)]
 )
 def test_it_answers_at_responses(path: str, answers: bool) -> None:
     assert (dialect_at(path) is DIALECT) == answers

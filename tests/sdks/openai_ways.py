@@ -1,6 +1,7 @@
 """Every public way of the OpenAI SDK that asks a model, each written once for its two clients and all its versions."""
 
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -86,6 +87,10 @@ async def takes_the_end(manager: Any) -> None:
     async with inside(manager) as stream:
         end = stream.get_final_completion if hasattr(stream, "get_final_completion") else stream.get_final_response
         assert (await settled(end())).model == MODEL
+
+
+async def compacts(answer: Any) -> None:
+    assert (await settled(answer)).output[0].type == "compaction"
 
 
 async def parsed(answer: Any) -> None:
@@ -190,6 +195,12 @@ _RESPONSE: dict[str, Any] = {
     "gen_ai.response.finish_reasons": ("completed",),
     "dispatch.wire_format": "openai_responses",
 }
+_COMPACTED = {
+    **_RESPONSE,
+    "gen_ai.response.model": None,
+    "gen_ai.response.finish_reasons": None,
+    "dispatch.outcome.content_len": 0,
+}
 _TEXT: dict[str, Any] = {"gen_ai.operation.name": "text_completion", "gen_ai.response.finish_reasons": ("stop",)}
 _VECTORS: dict[str, Any] = {
     "gen_ai.operation.name": "embeddings",
@@ -214,6 +225,22 @@ def _chunks() -> Answer:
 
 def _counted() -> Answer:
     return wire.chat_stream(model=MODEL)
+
+
+def _compacted() -> Answer:
+    usage = {
+        "input_tokens": 9,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": 12,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 21,
+    }
+    output = [{"type": "compaction", "id": "cmp_1", "encrypted_content": "Eq"}]
+    head = {"id": "resp_1", "object": "response.compaction", "created_at": 1}
+    return Answer(
+        headers={"content-type": "application/json"},
+        body=json.dumps({**head, "output": output, "usage": usage}).encode(),
+    )
 
 
 def _response() -> Answer:
@@ -271,6 +298,7 @@ _ALL = (
             *_raw(f"{path}.create", RESPONSE, _response, _events, _RESPONSE),
         )
     ),
+    *(Way(f"{path}.compact", compacts, RESPONSE, _compacted, _COMPACTED) for path in ("responses", "beta.responses")),
     *_helped("responses.stream", RESPONSE, _events, {**_RESPONSE, **_STREAMED}),
     Way(
         "responses.parse",
