@@ -31,6 +31,7 @@ _ENDS_WITH_STREAM: Final = (
 """The scopes of those who keep the span of a streamed call open until its stream ends; Logfire, for one, does not."""
 
 _RETRIED: Final = frozenset({*FAILED, OutcomeKind.SUPERSEDED})
+_REFUSED: Final = ("refusal",)
 _OURS: Final = frozenset(word for word in vars(a).values() if isinstance(word, str) and word.startswith(a.OURS))
 _OUTCOME: Final = {a.OUTCOME_CLASS, a.OUTCOME_TOKENS, a.OUTCOME_CONTENT_LEN, a.OUTCOME_EMPTY_RETRIES}
 # The owner keeps its kind of error; a retry that is served would leave ours behind.
@@ -120,6 +121,9 @@ def _is_named(span: Any, name: str) -> bool:
 
 def _is_taken(sheet: _Sheet, attributes: Any) -> bool:
     # What is still under way, or was answered, is not tried again: this is another call, below that one's span.
-    if not sheet.mine:
+    if not sheet.mine or attributes.get(a.OUTCOME_KIND) in _RETRIED:
         return False
-    return attributes.get(a.OUTCOME_KIND) not in _RETRIED and attributes.get(a.OUTCOME_CLASS) != OutcomeClass.CANCELLED
+    if attributes.get(a.OUTCOME_CLASS) == OutcomeClass.CANCELLED:
+        return False
+    # Where a model refuses, Anthropic's SDK asks the next one, whose answer is the one that its span tells.
+    return a.RESPONSE_FINISH_REASONS not in sheet.mine or attributes.get(a.RESPONSE_FINISH_REASONS) != _REFUSED

@@ -304,3 +304,20 @@ def test_each_hop_of_the_sdks_own_fallback_is_a_call(told: Told, provider: Provi
     assert [each["gen_ai.response.finish_reasons"] for each in found] == [("refusal",), ("end_turn",)]
     # The program itself asked for the other one: nobody overrode it.
     assert [(overridden(each), each.get("dispatch.mismatch")) for each in found] == [((), None)] * 2
+
+
+def test_on_the_sdks_own_span_the_hop_that_answered_stands(told: Told, provider: Provider) -> None:
+    refused = wire.messages("", model=ASKED, stop="refusal", usage=(9, 0))
+    provider.script(refused, refused, wire.messages("Hello", model="claude-third", usage=(7, 12)))
+    hops = [anthropic.BetaRefusalFallbackMiddleware([{"model": OTHER}, {"model": "claude-third"}])]
+    native: Any = {"tracer_provider": told.tracer_provider}
+    with anthropic.Anthropic(base_url=provider.url, api_key="k", open_telemetry=native, middleware=hops) as client:
+        with anthropic.BetaFallbackState():
+            client.beta.messages.create(model=ASKED, max_tokens=9, messages=HI)
+    found = dict(told.only().attributes or {})
+    # Its owner tells the last answer, too; facts of another answer beside it would contradict it.
+    assert (found["gen_ai.response.model"], found["gen_ai.usage.output_tokens"]) == ("claude-third", 12)
+    assert (found["dispatch.model"], found["dispatch.outcome.completion_tokens"]) == ("claude-third", 12)
+    assert (found["gen_ai.response.finish_reasons"], found["dispatch.outcome.content_len"]) == (("end_turn",), 5)
+    assert sum(told.points("dispatch.calls").values()) == 3
+    assert [each.attributes["dispatch.model"] for each in told.events()] == [ASKED, OTHER, "claude-third"]
