@@ -191,6 +191,8 @@ class Flight:
             return
         self._end_ns = time.time_ns()
         room = self.frame.room
+        if self.empty_retries and room is not None and found.cls is not None:
+            room.owe(self, HOLD_SECONDS)
         if found.kind is OutcomeKind.EMPTY_TERMINAL and room is not None:
             self._held.append(found)
             if self._foreign is not None:

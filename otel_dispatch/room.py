@@ -1,6 +1,7 @@
 """Where an empty attempt waits until it is known what became of it."""
 
 import threading
+import time
 from typing import Protocol
 
 
@@ -24,6 +25,7 @@ class Room:
         self._one_call = one_call
         self._lock = threading.Lock()
         self._waiting: list[Empty] = []
+        self._owed: tuple[bytes, int, float] | None = None
         self.closed = False
 
     def hold(self, empty: Empty) -> bool:
@@ -39,16 +41,34 @@ class Room:
             if empty in self._waiting:
                 self._waiting.remove(empty)
 
+    def owe(self, failed: Empty, seconds: float) -> None:
+        """Have a call that follows a *failed* one within *seconds* be told how many empty ones preceded that."""
+        with self._lock:
+            self._owed = failed.body, failed.empty_retries, time.monotonic() + seconds
+
     def replace(self, body: bytes) -> int:
         """End the attempts that a call with *body* replaces; give how many empty ones preceded it."""
-        if not self._waiting:
+        if not self._waiting and self._owed is None:
             return 0
         with self._lock:
             replaced = [e for e in self._waiting if self._one_call or e.body == body]
             self._waiting = [e for e in self._waiting if e not in replaced]
+            owed = self._settle_up(body)
         for empty in replaced:
             empty.supersede()
-        return max((e.empty_retries for e in replaced), default=-1) + 1
+        return max((e.empty_retries + 1 for e in replaced), default=owed)
+
+    def _settle_up(self, body: bytes) -> int:
+        if self._owed is None:
+            return 0
+        owner, count, deadline = self._owed
+        if time.monotonic() >= deadline:
+            self._owed = None
+            return 0
+        if not self._one_call and owner != body:
+            return 0
+        self._owed = None
+        return count
 
     def close(self) -> None:
         """End the scope: what still waits is terminal."""

@@ -231,6 +231,43 @@ def test_an_attempt_that_is_refused_or_lost_ends_what_waited(told: Told, provide
     assert [kind for kind, _ in kinds(told)] == ["superseded", "provider_error"]
 
 
+BUSY = wire.error("openai", 429, "requests", "rate_limit_exceeded", headers={"retry-after-ms": "1"})
+
+
+def ask_chat_with_retries(provider: Provider, text: str = "hi") -> None:
+    with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k", max_retries=2) as client:
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
+
+
+@pytest.mark.parametrize("scope", [od.attempts, lambda: od.scope("primary")])
+def test_what_recovers_after_a_refusal_is_told_of_the_empty_attempts_before_it(
+    told: Told, provider: Provider, scope: Callable[[], Any]
+) -> None:
+    empty, done = answer_of("chat", False, ""), answer_of("chat", False, "Done.")
+    provider.script(empty, empty, BUSY, BUSY, done, done)
+    with scope():
+        for _ in range(4):
+            ask_chat_with_retries(provider)
+    refused, waited = [("usage_limit", None)] * 2, [("superseded", None), ("superseded", 1)]
+    assert kinds(told) == [*waited, *refused, (RECOVERED, 2), ("served", None)]
+
+
+def test_a_refusal_hands_on_nothing_to_another_call_nor_for_long(
+    told: Told, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty, done = answer_of("chat", False, ""), answer_of("chat", False, "Done.")
+    for text, seconds in (("other", 60), ("hi", 0)):
+        with od.scope("primary"):
+            monkeypatch.setattr(emit, "HOLD_SECONDS", 60)
+            provider.script(empty, BUSY, done)
+            ask_chat(provider, told, False)
+            monkeypatch.setattr(emit, "HOLD_SECONDS", seconds)
+            with pytest.raises(openai.RateLimitError):
+                ask_chat(provider, told, False)
+            ask_chat(provider, told, False, text)
+    assert kinds(told) == [("superseded", None), ("usage_limit", None), ("served", None)] * 2
+
+
 def test_attempts_are_one_call_whatever_they_ask(told: Told, provider: Provider) -> None:
     provider.script(*(answer_of("chat", False, text) for text in ("", "", "Done.", "Done.")))
     with od.attempts():
