@@ -1,6 +1,7 @@
 """CONTRIBUTING.md: each of its recipes is put into the package as it stands, and a call goes through it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,16 @@ for each in records:
     told += (each.usage.input, each.usage.output)
     print(json.dumps([*told, each.entry_id is not None]))
 """
+
+PLUGIN = """
+import otel_dispatch.dialects, tests.dialects.samples
+for package in (otel_dispatch.dialects, tests.dialects.samples):
+    package.__path__.append({folder!r} + "/" + package.__name__.replace(".", "/"))
+"""
+FOR_EVERY_DIALECT = [
+    *(f"tests/dialects/test_{name}.py" for name in ("any_bytes", "no_content", "shortcuts")),
+    *(f"tests/test_{name}.py" for name in ("canary", "fuzz")),
+]
 
 PIGEON = """
 import http.client
@@ -93,14 +104,18 @@ def answer(**body: Any) -> Answer:
 
 
 def test_there_is_a_recipe_for_each_kind_of_file() -> None:
-    folders = ["dialects/acme", "transports/pigeon", "hosts/tinycrew"]
-    assert list(recipes()) == [f"otel_dispatch/{name}.py" for name in folders]
+    assert list(recipes()) == [
+        "otel_dispatch/dialects/acme.py",
+        "tests/dialects/samples/acme.py",
+        "otel_dispatch/transports/pigeon.py",
+        "otel_dispatch/hosts/tinycrew.py",
+    ]
 
 
 def test_the_dialect_reads_whole_answers_streams_and_errors(package: Path, provider: Provider) -> None:
     events = [b'data: {"text":"He","last":false}\n\n', b'data: {"text":"y","last":true,"tokens":{"out":4}}\n\n']
     provider.script(
-        answer(model="acme-2", text="Hello.", stopped_by="stop", tokens={"in": 3, "out": 5}),
+        answer(model="acme-2", text="Hello.", stop_reason="stop", tokens={"in": 3, "out": 5}),
         Answer(headers={"content-type": "text/event-stream"}, chunks=list(events)),
         Answer(headers={"content-type": "text/event-stream"}, chunks=[events[0]]),
         Answer(status=429, body=b'{"error":{"code":"rate_limit_exceeded"}}'),
@@ -119,6 +134,19 @@ with httpx.Client() as client:
         [*name, "provider_error", "malformed_response", None, None, None, False],
         [*name, "usage_limit", "rate_limit", None, None, None, False],
     ]
+
+
+@pytest.mark.timeout(240)
+def test_the_dialect_with_its_samples_passes_what_holds_for_every_dialect(package: Path) -> None:
+    (package / "recipes.py").write_text(PLUGIN.format(folder=str(package)))
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env["PYTHONPATH"] = str(package)
+    plugins = ["-p", "recipes", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-v", *plugins, "-k", "acme or every_dialect_has", *FOR_EVERY_DIALECT]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=220, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in FOR_EVERY_DIALECT:
+        assert re.search(rf"^{name}::.*acme.* PASSED", done.stdout, re.MULTILINE), name
 
 
 def test_the_transport_carries_every_dialect(package: Path, provider: Provider) -> None:

@@ -16,9 +16,11 @@ def test_every_dialect_and_agent_program_is_fuzzed() -> None:
     assert {dialect.name for dialect in dialects()} | {f"{cli.name}_cli" for cli in clis()} < set(targets())
 
 
-def test_every_target_has_a_corpus_that_is_tried_and_small() -> None:
+def test_the_corpus_is_of_targets_that_are_there_is_tried_and_small() -> None:
     files = [path for path in seeds.CORPUS.rglob("*") if path.is_file()]
-    assert {path.parent.name for path in files} == set(targets())
+    # A new dialect begins with its samples, and has a corpus once something is found.
+    assert {path.parent.name for path in files} <= set(targets())
+    assert len(files) > 50
     assert all(path.read_bytes() in seeds.seeds_of(path.parent.name) for path in files)
     assert sum(path.stat().st_size for path in files) < 2**20
 

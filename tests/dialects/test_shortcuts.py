@@ -57,4 +57,7 @@ def test_either_way_says_the_same(dialect: Dialect, monkeypatch: pytest.MonkeyPa
             monkeypatch.setattr(module, "plain", lambda _, data: refused.append(data))
     for place, expected in told_by_all(dialect).items():
         assert told[place] == expected, place
-    assert refused or not ALL_SAMPLES[dialect.name].streams
+    # One that has no shorter way says the same anyhow.
+    assert (
+        refused or not hasattr(sys.modules[dialect.event.__module__], "plain") or not ALL_SAMPLES[dialect.name].streams
+    )
