@@ -16,7 +16,7 @@ from .paced import Paced
 from .refusals import quiet, tuned, unquoted
 
 PREFIX: Final = "DISPATCH_OTEL_"
-OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "RECORD_FILE", "SCOPE", "CHILD"})
+OURS: Final = frozenset({"ENTRYPOINTS", "PINS", "PROVIDERS", "QUERY_HEADERS", "RECORD_FILE", "SCOPE", "CHILD"})
 """The variables after `PREFIX` that are not OpenTelemetry's."""
 
 _DEFAULTS: Final = {

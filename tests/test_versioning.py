@@ -72,7 +72,7 @@ def test_every_variable_is_promised() -> None:
     # What a process leaves to its child.
     between_ours = {"DISPATCH_OTEL_SCOPE", "DISPATCH_OTEL_CHILD"}
     assert steered - promised == between_ours
-    asked = {"DISPATCH_OTEL", "DISPATCH_OTEL_QUERY_HEADERS", "DISPATCH_OTEL_X", "OTEL_X"}
+    asked = {"DISPATCH_OTEL", "DISPATCH_OTEL_X", "OTEL_X"}
     assert promised == steered - between_ours | asked
 
 

@@ -1,6 +1,7 @@
 """`doctor`: what is observed, where spans go, whether they arrive; and no secret."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from otel_dispatch import sdk
 from otel_dispatch.__main__ import main
 from otel_dispatch.command import doctor, neighbours
 from tests.sinks import HttpSink, dead_endpoint
@@ -160,6 +162,16 @@ def test_what_the_environment_says_is_told(
         monkeypatch.setenv(name, value)
     code, facts = look()
     assert (code, facts[what][0]) == (int(state == "wrong"), state)
+
+
+def test_a_variable_of_our_own_stands_for_none_of_opentelemetrys(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("ENTRYPOINTS", "PINS", "PROVIDERS", "QUERY_HEADERS", "RECORD_FILE", "SCOPE", "CHILD")
+    for name in names:
+        monkeypatch.setenv(f"DISPATCH_OTEL_{name}", "")
+    _, facts = look()
+    assert [name for name in names if ("spans", f"DISPATCH_OTEL_{name}") in facts] == []
+    with sdk.overlay():
+        assert [name for name in names if f"OTEL_{name}" in os.environ] == []
 
 
 def test_a_missing_start_up_file_is_wrong_where_observation_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
