@@ -3,7 +3,6 @@
 Every call here is a no-op where nothing is switched on, and none raises at run time.
 """
 
-import functools
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -115,4 +114,4 @@ def _scope(name: str, *arguments: Any) -> AbstractContextManager[None]:
 
 
 def _place(function: Any) -> str:
-    return getattr(function, "__qualname__", None) or functools.partial.__name__
+    return getattr(function, "__qualname__", None) or type(function).__qualname__

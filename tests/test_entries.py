@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -329,6 +330,17 @@ def test_a_wrong_kind_is_told_once_and_leaves_the_function_as_it_is(
     kinds = "agent, fleet_dispatch, report_bug, run_skill"
     sentence = f"entry_point('run_skil') on {function.__qualname__}: the kind is not one of {kinds}."
     assert [r.getMessage() for r in caplog.records if r.name == "otel_dispatch"] == [sentence]
+
+
+def test_a_wrong_kind_names_what_has_no_name_by_its_type(caplog: pytest.LogCaptureFixture) -> None:
+    class Planner:
+        def __call__(self) -> None: ...
+
+    planner, prepared = Planner(), partial(print)
+    assert od.entry_point("run_plan")(planner) is planner
+    assert od.entry_point("run_plan")(prepared) is prepared
+    told = [r.getMessage().partition(":")[0] for r in caplog.records if r.name == "otel_dispatch"]
+    assert told == [f"entry_point('run_plan') on {name}" for name in (Planner.__qualname__, "partial")]
 
 
 def test_switched_off_a_decorated_function_is_only_called() -> None:
