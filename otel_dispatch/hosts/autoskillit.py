@@ -138,14 +138,15 @@ async def _launched(argv: Any, wrapped: Call, args: tuple[Any, ...], kwargs: Giv
     started = swallow("autoskillit.launch", _launch, argv, kwargs.get("env"), cwd)
     if started is None:
         return await wrapped(*args, **kwargs)
-    token = started.enter()
+    token = None
     try:
+        token = started.enter()
         result = await wrapped(*args, **{**kwargs, "env": started.env})
     except BaseException as error:
         started.fail(error)
         raise
     finally:
-        context.detach(token)
+        started.leave(token)
     if not succeeds(_land, started, result):
         started.lose()
     return result

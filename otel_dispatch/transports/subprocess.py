@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from .. import context
 from ..argv import may_be_program
 from ..guard import guarded, swallow
 from ..instruments import is_armed
@@ -32,14 +31,15 @@ def start(wrapped: Callable[..., None], process: Any, args: tuple[Any, ...], kwa
     if launch is None:
         return wrapped(*args, **kwargs)
     args, kwargs = swallow("subprocess.start", _with_env, args, kwargs, launch.env) or (args, kwargs)
-    token = launch.enter()
+    token = None
     try:
+        token = launch.enter()
         wrapped(*args, **kwargs)
     except BaseException as error:
         launch.fail(error)
         raise
     finally:
-        context.detach(token)
+        launch.leave(token)
     if swallow("subprocess.start", _watch, process, launch, _given(args, kwargs, "bufsize")) is None:
         launch.abandon()
     return None

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from .. import context
 from ..dialects import Dialect
 from ..ears import Args, Kwargs, Listener, Read
 from ..emit import Flight
@@ -41,14 +40,15 @@ def _depart(asked: Any, data: Any) -> Departed | None:
 
 def _fly(departed: Departed, wrapped: Callable[..., Any], args: Args, kwargs: Kwargs) -> Any:
     _, flight = departed
-    token = flight.enter()
+    token = None
     try:
+        token = flight.enter()
         response = wrapped(*args, **kwargs)
     except BaseException as error:
         _land(departed, error)
         raise
     finally:
-        context.detach(token)
+        flight.leave(token)
     _land(departed, response)
     return response
 

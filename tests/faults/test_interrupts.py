@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -15,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 import otel_dispatch
-from otel_dispatch import aloft
+from otel_dispatch import aloft, context
 from otel_dispatch.demo.provider import Answer, Provider, chat_stream
 from tests.conftest import Told
 from tests.faults.programs import run
@@ -154,3 +156,49 @@ def test_an_interrupt_at_any_line_of_ours_arrives_and_the_next_call_is_observed(
     aloft.end_all()
     assert aloft.count() <= 10
     aloft._open.clear()
+
+
+class Entering(Striker):
+    """Raises KeyboardInterrupt as the first context of ours has been entered, and nobody has its token yet."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def _call(self, frame: FrameType, event: str, arg: Any) -> Any:
+        is_entered = frame.f_code is context.attach.__code__ and not self.has_struck
+        return self._line if is_entered else None
+
+    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if event == "return":
+            self.has_struck = True
+            raise KeyboardInterrupt
+        return self._line
+
+
+def by_urllib(provider: Provider, _: Path) -> None:
+    asked = urllib.request.Request(f"{provider.url}/v1/chat/completions", data=BODY)
+    urllib.request.urlopen(asked, timeout=20).close()
+
+
+def by_httpx(provider: Provider, _: Path) -> None:
+    httpx2.post(f"{provider.url}/v1/chat/completions", content=BODY)
+
+
+def by_launch(_: Provider, folder: Path) -> None:
+    program = folder / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    subprocess.run([str(program), "-p", "hi"], timeout=20, check=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="starts a script by its first line")
+@pytest.mark.parametrize("dispatch", [by_urllib, by_httpx, by_launch])
+def test_an_interrupt_as_a_dispatch_is_entered_leaves_the_thread_as_it_was(
+    told: Told, provider: Provider, tmp_path: Path, dispatch: Callable[[Provider, Path], None]
+) -> None:
+    with pytest.raises(KeyboardInterrupt), Entering():
+        dispatch(provider, tmp_path)
+    assert not context.current().in_flight
+    told.exporter.clear()
+    dispatch(provider, tmp_path)
+    assert len(told.spans()) == 1
