@@ -46,8 +46,6 @@ class _Record(Fields):
     error_status: Any = None
     api_error_status: Any = None
     api_error_type: Any = None
-    original_model: Any = None
-    fallback_model: Any = None
     rate_limit_info: Any = None
     is_error: Any = None
     terminal_reason: Any = None

@@ -51,7 +51,6 @@ class Flight:
         self.status: int | None = None
         self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
         self._foreign: Foreign | None = foreign_inference(now, name)
-        self.is_shared = self._foreign is not None
         if self._foreign is not None:
             self.span: Span = self._foreign.span
             self._foreign.renew(words)

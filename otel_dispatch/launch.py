@@ -83,11 +83,6 @@ class Launch(Flight):
         """Whether stdout is worth hearing."""
         return self._asked.is_told
 
-    @property
-    def has_result(self) -> bool:
-        """Whether the program has reported its result."""
-        return self._heard.done
-
     def _hear(self, chunk: bytes | str) -> None:
         data = chunk.encode("utf-8", "surrogatepass") if isinstance(chunk, str) else bytes(chunk)
         lines = (self._rest + data).split(b"\n")

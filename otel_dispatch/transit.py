@@ -168,7 +168,7 @@ class Overheard:
 
     def __init__(self, hearing: Hearing) -> None:
         self.hearing = hearing
-        self.reading = self._inside = False
+        self._inside = False
 
     def leave(self) -> None:
         """Step aside: all has been heard."""
@@ -176,7 +176,7 @@ class Overheard:
     def listen(self, passing: Any, decode: Callable[[bytes], bytes]) -> Iterator[bytes]:
         """Hand on what is *passing*, a generator, and hear each piece of it, decoded."""
         hear = sure(self.hearing.through(decode), self.hearing.miss)
-        self.reading = self._inside = True
+        self._inside = True
         try:
             for chunk in passing:
                 hear(chunk)
@@ -196,7 +196,7 @@ class Overheard:
     async def alisten(self, passing: Any, decode: Callable[[bytes], bytes]) -> AsyncIterator[bytes]:
         """Hand on what is *passing*, an asynchronous generator, and hear each piece of it, decoded."""
         hear = sure(self.hearing.through(decode), self.hearing.miss)
-        self.reading = self._inside = True
+        self._inside = True
         try:
             async for chunk in passing:
                 hear(chunk)

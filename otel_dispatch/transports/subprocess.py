@@ -20,7 +20,6 @@ from ..seam import Seam
 
 # The parameters of Popen that matter, and their places among its positional arguments.
 _PLACES: Final = {"args": 0, "bufsize": 1, "executable": 2, "shell": 8, "cwd": 9, "env": 10}
-_MISSING: Final = object()
 
 _watched: "WeakKeyDictionary[Any, Watch]" = WeakKeyDictionary()
 

@@ -20,7 +20,7 @@ class Samples:
     The requests name the model ``m`` and stream (by their body or their path); the whole answers name ``m``, too,
     where the format does, and say that 12 tokens came out, where it does. ``needed`` are the fields of a request
     without which it is no model call or says nothing of the model, ``heads`` those of an answer without which the
-    tokens or the error are lost. ``is_cut_heard`` says that the end of a stream is told, so that one cut is noticed.
+    tokens or the error are lost.
     """
 
     requests: Sequence[Any]
