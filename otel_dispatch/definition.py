@@ -36,7 +36,7 @@ def hash_now(path: str | None) -> str | None:
 
 
 def reason_of(error: Exception) -> str:
-    """Why a file cannot be read, in a few words."""
+    """Why a file cannot be read or written, in a few words."""
     return getattr(error, "strerror", None) or str(error)
 
 

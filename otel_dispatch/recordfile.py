@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from .definition import reason_of
 from .guard import warn
 
 VARIABLE = "DISPATCH_OTEL_RECORD_FILE"
@@ -33,25 +34,17 @@ def append(path: str, line: dict[str, Any] | None) -> None:
     Without a line it is only seen whether the file can be written, so that a wrong path is told at the start.
     """
     try:
-        data = b"" if line is None else _encode(line) + b"\n"
-        descriptor = _opened(path)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError("it is not a regular file")
-            written = os.write(descriptor, data)
-        finally:
-            os.close(descriptor)
+        _write(path, b"" if line is None else _encode(line) + b"\n")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        warn("%s: records cannot be written to %s (%s) and are lost.", VARIABLE, path, reason)
-        return
-    if written != len(data):
-        warn("%s: the disk of %s is full; records are lost.", VARIABLE, path)
+        warn("%s: records cannot be written to %s (%s) and are lost.", VARIABLE, path, reason_of(error))
 
 
 def append_all(path: str, lines: Sequence[dict[str, Any]]) -> None:
     """Append *lines* to the file at *path* in one write; raises `OSError` where they cannot be written whole."""
-    data = b"".join(_encode(line) + b"\n" for line in lines)
+    _write(path, b"".join(_encode(line) + b"\n" for line in lines))
+
+
+def _write(path: str, data: bytes) -> None:
     descriptor = _opened(path)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -85,7 +78,7 @@ def lines(path: str | Path) -> Iterator[bytes]:
         with Path(path).open("rb") as file:
             yield from file
     except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        raise UnreadableError(f"{path} cannot be read: {reason_of(error)}.") from error
 
 
 def record_in(line: bytes) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..definition import reason_of
 from ..legible import LINE, clean
 from ..recordfile import UnreadableError
 from . import DONE, FOUND_WRONG
@@ -81,7 +82,7 @@ def _body(path: str | None) -> bytes | None:
     try:
         return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        raise UnreadableError(f"{path} cannot be read: {reason_of(error)}.") from error
 
 
 def _pair_of(mark: str) -> Callable[[str], tuple[str, str]]:
