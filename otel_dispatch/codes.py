@@ -73,6 +73,11 @@ BY_CODE: Final = {
 """The class of each code, in lower case."""
 
 
+def amazon_code(told: str) -> str:
+    """The code in what AWS names an error by, such as ``com.amazon.coral.service#ThrottlingException:http://…``."""
+    return told.partition(":")[0].rpartition("#")[2]
+
+
 def is_code(word: str) -> bool:
     """Whether *word* is a machine code that we can classify."""
     return word.lower() in BY_CODE

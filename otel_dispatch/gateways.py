@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from .bodies import hear_error, note_usage
+from .codes import amazon_code
 from .providers import is_known
 from .record import Reply
 from .vocabulary import Field, clean, count_of
@@ -61,8 +62,7 @@ def _fallbacks(value: str, reply: Reply) -> None:
 
 
 def _amazon_error(value: str, reply: Reply) -> None:
-    # "com.amazon.coral.service#ThrottlingException:http://…": the name stands in the middle.
-    hear_error({"code": clean(value.partition(":")[0].rpartition("#")[2])}, reply)
+    hear_error({"code": clean(amazon_code(value))}, reply)
 
 
 def _amazon_tokens(name: str) -> Callable[[str, Reply], None]:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..bodies import Fields, decode, hear_error, is_given, maps_in, note_usage, plain, request_of, tools_in
+from ..codes import amazon_code
 from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import as_map, bedrock_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
@@ -149,8 +150,7 @@ def _error_in(response: _Response) -> object:
     if response.error is not None:
         return response.error
     code = response.fault or response.code
-    # "com.amazon.coral.service#ThrottlingException:http://…": the name stands in the middle.
-    return None if not isinstance(code, str) else {"code": code.partition(":")[0].rpartition("#")[2]}
+    return {"code": amazon_code(code)} if isinstance(code, str) else None
 
 
 def read_event(data: bytes, reply: Reply) -> None:
