@@ -12,14 +12,13 @@ from . import attributes as a
 from .autoskillit_layers import Asked, Session
 from .bodies import Fields, decode
 from .record import Dispatch, Requested
-from .vocabulary import Kind, Mismatch, text_of
+from .vocabulary import Kind, Mismatch, tag_of, text_of
 
 REPORT: Final = "report-bug"
 """The skill that a bug report runs."""
 
 _SKILL: Final = re.compile(r"\s*/(?:[\w.-]+:)?([\w.-]+)(?:\s|$)", re.ASCII)
 _WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
-_LONGEST_ID: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ _answer = msgspec.json.Decoder(_Answer)
 def skill_in(command: object) -> str | None:
     """The name of the skill that *command*, a slash command with a prompt behind it, starts."""
     found = _SKILL.match(command) if isinstance(command, str) else None
-    return _id(found[1]) if found is not None else None
+    return tag_of(found[1]) if found is not None else None
 
 
 def names_of_tool(kind: Kind, arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -78,8 +77,8 @@ def asked_of(kind: Kind, arguments: Mapping[str, Any], kwargs: Mapping[str, Any]
         step=told.get("step_name", ""),
         recipe=told.get("recipe_name", ""),
         profile=told.get("profile_name") or told.get("provider_name", ""),
-        argument=_id(arguments.get("model")) or "",
-        declared=_id(arguments.get("step_provider")) or "",
+        argument=tag_of(arguments.get("model")) or "",
+        declared=tag_of(arguments.get("step_provider")) or "",
         extras=_variables(kwargs.get("provider_extras")),
         fallback=_variables(kwargs.get("provider_fallback_env")),
         report=kind is Kind.REPORT_BUG,
@@ -135,7 +134,7 @@ def with_result(session: Session | None, result: Any, below: Sequence[Dispatch],
     reported = _reported_in(result)
     is_untrue = reported is not None and bool(below) and not any(_is_so(reported, session, one) for one in below)
     mismatch = {*dispatch.mismatch, *([str(Mismatch.PROVIDER_REPORTED)] if is_untrue else [])}
-    conversation = _id(getattr(result, "session_id", None)) or dispatch.names.conversation
+    conversation = tag_of(getattr(result, "session_id", None)) or dispatch.names.conversation
     return replace(
         dispatch,
         reported_provider=reported,
@@ -169,13 +168,7 @@ def _is_so(reported: str, session: Session | None, one: Dispatch) -> bool:
 
 
 def _present(told: Mapping[str, Any]) -> dict[str, str]:
-    return {name: text for name, value in told.items() if (text := _id(value)) is not None}
-
-
-def _id(value: object) -> str | None:
-    # A prompt that hides behind the name of an id is longer than an id, or has lines.
-    is_short = isinstance(value, str) and len(value) <= _LONGEST_ID and "\n" not in value
-    return text_of(value) if is_short else None
+    return {name: text for name, value in told.items() if (text := tag_of(value)) is not None}
 
 
 def _word(value: object) -> str | None:

@@ -21,7 +21,7 @@ from .publish import publish
 from .record import Dispatch, Names, Outcome, Requested
 from .room import Room
 from .tally import Tally, agreed, agreed_outcome, with_tokens
-from .vocabulary import FAILED, Kind, text_of
+from .vocabulary import FAILED, Kind, tag_of, text_of
 from .wording import Words, span_name, words_of, words_of_outcome, words_of_rollup
 
 # What is read of an entry point's arguments, by name; nothing else of them is looked at.
@@ -39,7 +39,6 @@ _ARGUMENTS = {
     "conversation_id": "conversation",
     "session_id": "conversation",
 }
-_LONGEST_NAME = 128
 _SUBJECT = {Kind.FLEET_DISPATCH: "workflow", Kind.AGENT: "agent"}
 
 
@@ -196,10 +195,8 @@ def _arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     bound.apply_defaults()
     found: dict[str, str] = {}
     for name, meaning in _ARGUMENTS.items():
-        value = bound.arguments.get(name)
-        # A prompt that hides behind such a name is longer than a name, or has lines.
-        if isinstance(value, str) and len(value) <= _LONGEST_NAME and "\n" not in value and text_of(value):
-            found.setdefault(meaning, str(text_of(value)))
+        if (tag := tag_of(bound.arguments.get(name))) is not None:
+            found.setdefault(meaning, tag)
     return found
 
 

@@ -126,6 +126,7 @@ class Mismatch(StrEnum):
 
 # ASCII: a sentence in a script that writes no spaces is no word.
 _WORD = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_LONGEST_TAG = 128
 
 FAILED = frozenset({OutcomeKind.USAGE_LIMIT, OutcomeKind.PROVIDER_ERROR, OutcomeKind.EMPTY_TERMINAL})
 """The outcomes that make a span of ours an error."""
@@ -151,6 +152,12 @@ def text_of(value: object) -> str | None:
     if len(value) <= LIMIT and value.isprintable():
         return value or None
     return clean(value) or None
+
+
+def tag_of(value: object) -> str | None:
+    """*value* as a name or an id, or None: a prompt that hides behind one is longer, or has lines."""
+    is_short = isinstance(value, str) and len(value) <= _LONGEST_TAG and "\n" not in value
+    return text_of(value) if is_short else None
 
 
 def word_of(value: object) -> str | None:
