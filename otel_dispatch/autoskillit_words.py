@@ -120,27 +120,22 @@ def requested_in(session: Session, above: Requested) -> Requested:
 
 def with_request(session: Session, dispatch: Dispatch) -> Dispatch:
     """The record of an entry with what its *session* was asked for."""
-    mismatch = {*dispatch.mismatch, *([str(Mismatch.PROVIDER_HOST)] if session.is_profile_lost else [])}
-    return replace(
+    told = replace(
         dispatch,
         requested=requested_in(session, dispatch.requested),
-        mismatch=tuple(sorted(mismatch)),
         names=replace(dispatch.names, workflow=dispatch.names.workflow or session.asked.recipe or None),
     )
+    return told.differing(Mismatch.PROVIDER_HOST) if session.is_profile_lost else told
 
 
 def with_result(session: Session | None, result: Any, below: Sequence[Dispatch], dispatch: Dispatch) -> Dispatch:
     """The record of an entry with what its session log will say of *result*, and whether the launches *below* agree."""
     reported = _reported_in(result)
     is_untrue = reported is not None and bool(below) and not any(_is_so(reported, session, one) for one in below)
-    mismatch = {*dispatch.mismatch, *([str(Mismatch.PROVIDER_REPORTED)] if is_untrue else [])}
     conversation = tag_of(getattr(result, "session_id", None)) or dispatch.names.conversation
-    return replace(
-        dispatch,
-        reported_provider=reported,
-        mismatch=tuple(sorted(mismatch)),
-        names=replace(dispatch.names, conversation=conversation),
-    )
+    names = replace(dispatch.names, conversation=conversation)
+    told = replace(dispatch, reported_provider=reported, names=names)
+    return told.differing(Mismatch.PROVIDER_REPORTED) if is_untrue else told
 
 
 def answer_in(result: Any) -> Answer:

@@ -225,8 +225,8 @@ def _with_report(told: Ending, below: list[Dispatch], dispatch: Dispatch) -> Dis
     if reported is None:
         return dispatch
     is_untrue = bool(below) and reported not in {one.provider for one in below}
-    mismatch = {*dispatch.mismatch, *([str(Mismatch.PROVIDER_REPORTED)] if is_untrue else [])}
-    return replace(dispatch, reported_provider=clean(reported), mismatch=tuple(sorted(mismatch)))
+    told_by_host = replace(dispatch, reported_provider=clean(reported))
+    return told_by_host.differing(Mismatch.PROVIDER_REPORTED) if is_untrue else told_by_host
 
 
 def _words(attributes: Mapping[str, Value]) -> dict[str, Value]:

@@ -75,5 +75,5 @@ def settled(departed: Dispatch, asked: Asked, heard: Heard) -> Dispatch:
     found = arrived(found, request, heard)
     served = heard.model or heard.resolved
     if asked.alias and served is not None and asked.alias not in served.lower():
-        found = replace(found, mismatch=tuple(sorted({*found.mismatch, str(Mismatch.MODEL_SERVED)})))
+        found = found.differing(Mismatch.MODEL_SERVED)
     return found

@@ -1,10 +1,11 @@
 """The nouns: what one dispatch is, in frozen dataclasses."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .vocabulary import (
     Field,
     Kind,
+    Mismatch,
     Origin,
     OutcomeClass,
     OutcomeKind,
@@ -217,3 +218,7 @@ class Dispatch:
     outcome: Outcome | None = None
     rollup: Rollup | None = None
     definition: str | None = None
+
+    def differing(self, mismatch: Mismatch) -> "Dispatch":
+        """The same, of which *mismatch* holds, too."""
+        return replace(self, mismatch=tuple(sorted({*self.mismatch, str(mismatch)})))
