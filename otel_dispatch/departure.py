@@ -7,7 +7,7 @@ from typing import Any, cast
 from .models import is_same_model
 from .origins import Known, provenance_of
 from .pins import Pins
-from .providers import LOCAL, UNKNOWN, is_expected, is_known, names_deployments
+from .providers import LOCAL, RUN_AT_HOME, UNKNOWN, is_expected, is_known, names_deployments
 from .record import Dispatch, Endpoint, Reply, Request, Requested
 from .vocabulary import Field, Kind, Mismatch, Origin
 from .wording import span_name, words_of, words_of_request
@@ -16,8 +16,6 @@ Told = tuple[Dispatch, dict[str, Any], str]
 """A record, the attributes that it starts with, and its span's name; kept for other calls, so nobody writes to it."""
 
 _NAMELESS = (LOCAL, UNKNOWN)
-# Whom people run themselves: a host that nobody knows may be theirs until its answer says otherwise.
-_RUN_AT_HOME = frozenset({"ollama"})
 _latest: tuple[tuple[Any, ...], Any] = ((None,) * 6, None)
 
 
@@ -122,7 +120,8 @@ def _may_be_overridden(dispatch: Dispatch, name: Field) -> bool:
 def _is_elsewhere(asked: str | None, provider: str) -> bool:
     if asked is None or asked == provider or not is_known(asked):
         return False
-    return provider not in _NAMELESS or asked not in _RUN_AT_HOME
+    # A host that nobody knows may be one of these until its answer says otherwise.
+    return provider not in _NAMELESS or asked not in RUN_AT_HOME
 
 
 def _departures(request: Request, endpoint: Endpoint, requested: Requested) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Host → provider, default hosts, wire formats and pin variables: tables, and the look-ups over them."""
+"""Host → provider, and the wire formats that each speaks: tables, and the look-ups over them."""
 
 import re
 from dataclasses import dataclass
@@ -135,6 +135,9 @@ _BY_HOST: Final = {host: p.name for p in PROVIDERS for host in p.hosts if "*" no
 _WILD: Final = tuple((host, p.name) for p in PROVIDERS for host in p.hosts if "*" in host)
 
 _PROVIDERS: Final = "DISPATCH_OTEL_PROVIDERS"
+
+RUN_AT_HOME: Final = frozenset({"ollama"})
+"""Whom people run themselves, although it has hosts of its own, too."""
 
 # The machine itself, from within a container of Docker's or Podman's.
 _LOCALS: Final = frozenset({"localhost", "host.docker.internal", "host.containers.internal"})

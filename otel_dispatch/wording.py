@@ -1,4 +1,4 @@
-"""The record in words: as span attributes, as a metric's labels, and as harn's JSON line."""
+"""The record in words: as span attributes, and as harn's JSON line."""
 
 from typing import Any, Final
 

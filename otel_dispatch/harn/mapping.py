@@ -8,7 +8,7 @@ from ..departure import arrived, dispatch_of
 from ..origins import Known
 from ..outcome import failure, is_empty, outcome_of_reply
 from ..pins import Pins
-from ..providers import LOCAL, UNKNOWN, endpoint_at, is_known
+from ..providers import LOCAL, RUN_AT_HOME, UNKNOWN, endpoint_at, is_known
 from ..record import UNKNOWN_THINKING, Dispatch, Endpoint, Outcome, Reply, Request, Requested
 from ..thinking import as_map
 from ..vocabulary import OutcomeClass, OutcomeKind, ThinkingMode, WireFormat, count_of
@@ -29,7 +29,6 @@ _K: Final = OutcomeKind
 _FAILURES: Final = (_K.USAGE_LIMIT, _K.PROVIDER_ERROR)
 _ANSWERS: Final = (_K.SERVED, _K.EMPTY_RECOVERED)
 _NOT_EMPTY: Final = "unproductive_completion"
-_RUN_AT_HOME: Final = "ollama"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def _endpoint(told: Mapping[str, Any], asked: str | None) -> Endpoint:
     host = host_in(told.get("base_url_host"))
     found = endpoint_at(host, None) if host else Endpoint("", None, asked or UNKNOWN)
     # harn names what it runs locally; a provider with a host of its own is not the one that answers there.
-    is_at_home = found.provider == LOCAL and (not is_known(asked or "") or asked == _RUN_AT_HOME)
+    is_at_home = found.provider == LOCAL and (not is_known(asked or "") or asked in RUN_AT_HOME)
     return replace(found, provider=asked) if asked is not None and is_at_home else found
 
 

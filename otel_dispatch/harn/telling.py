@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import attributes as a
 from ..record import Dispatch, Names, Outcome
-from ..tally import Tally, agreed
+from ..tally import Tally, agreed, with_tokens
 from ..vocabulary import FAILED, Kind, OutcomeKind, count_of, text_of
 from ..wording import (
     Words,
@@ -100,8 +100,7 @@ def call_told(attempt: Attempt, run: Run) -> Told:
 def run_told(run: Run) -> Told:
     """What is told of *run* when all its calls are."""
     rollup, found = run.tally.rollup(), _outcome_of_run(run.tally)
-    if found is not None and run.tally.all_tokens:
-        found = replace(found, completion_tokens=run.tally.tokens)
+    found = None if found is None else with_tokens(found, run.tally)
     dispatch = agreed(Dispatch(Kind.AGENT, "invoke_agent", names=Names(label=run.name)), run.tally)
     words = {**words_of(dispatch), **_outcome_words(found), **words_of_rollup(rollup), a.HARN_RUN: run.name}
     dispatch = replace(dispatch, outcome=found, rollup=rollup)
