@@ -107,8 +107,11 @@ def _prepare() -> "Instruments":
 
 def _first_span(wrapped: Any, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     from .instruments import instruments
+    from .keeper import keeper
 
-    instruments()
+    if instruments() is not None and _owned is not None:
+        # It sends what is queued at exit, also where all of that is the host's own; then no thread can start any more.
+        swallow("keeper", keeper.wake)
     return wrapped(*args, **kwargs)
 
 

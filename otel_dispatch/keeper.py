@@ -58,7 +58,7 @@ class Keeper:
             with self._starting:
                 if self._thread is None:
                     thread = threading.Thread(target=self._run, name="otel_dispatch", daemon=True)
-                    # At interpreter shutdown no thread can start; what is posted then is done by `at_exit`'s caller.
+                    # At interpreter shutdown no thread can start; what is open then is ended by `activate`'s exit.
                     with unpiped():
                         swallow("keeper", thread.start)
                     if thread.ident:

@@ -429,6 +429,18 @@ def test_a_stream_that_is_open_at_exit_ends_as_abandoned(provider: Provider, sin
     assert span.attributes["dispatch.outcome.class"] == "abandoned"
 
 
+def test_a_span_of_the_hosts_own_arrives_where_nothing_is_dispatched(sink: HttpSink) -> None:
+    code = """
+        import openai
+        from opentelemetry import trace
+        with trace.get_tracer("mine").start_as_current_span("own"):
+            pass
+    """
+    done = run(code, environment(DISPATCH_OTEL="1", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [(span.name, span.scope) for span in sink.wait(1)] == [("own", "mine")]
+
+
 def test_an_entry_that_runs_on_a_thread_at_exit_ends_with_all_below_it(provider: Provider, sink: HttpSink) -> None:
     code = """
     import threading, time
