@@ -27,7 +27,8 @@ _DOT = re.compile(r"(?<=\d)\.(?=\d)")
 # user made in Bedrock bear names of the user's own, which tell nothing of what is behind; neither does the name of one
 # of OpenRouter's own routers (openrouter/auto).
 _OWN_NAME = re.compile(
-    r"\s*(tunedmodels/|endpoints/|@preset/|openrouter/[^/]+$|ep-(m-)?\d{14}-|arn:[^/]+:(application-inference-profile|provisioned-model|custom-model(-deployment)?"
+    r"\s*(tunedmodels/|endpoints/|@preset/|openrouter/[^/]+$|ep-(m-)?\d{14}-"
+    r"|arn:[^/]+:(application-inference-profile|provisioned-model|custom-model(-deployment)?"
     r"|imported-model|endpoint|prompt)/)",
     re.IGNORECASE,
 )
