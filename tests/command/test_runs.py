@@ -288,7 +288,7 @@ def test_an_entry_point_records_its_definition(
     runs: Run, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DISPATCH_OTEL_RECORD_FILE", "records.jsonl")
+    monkeypatch.setenv("DISPATCH_OTEL_RECORD_FILE", str(tmp_path / "records.jsonl"))
     (tmp_path / "skills").mkdir()
     path = tmp_path / "skills" / "SKILL.md"
     path.write_text("one")
