@@ -3,10 +3,9 @@
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from . import environment
-from .environment import any_held, both, held
+from .environment import Wanted, held
 from .providers import host_of, is_url
 
 _PINS: Final = "DISPATCH_OTEL_PINS"
@@ -68,20 +67,19 @@ class Pins:
 
 def pins() -> Pins:
     """The pins of the environment as it is now."""
-    if not any_held(_WATCHED):
-        return _NO_PINS
-    listed = _listed(held(_PINS))
-    names = _wanted(listed, environment.are_bytes())
-    present = names.keys() & environment.names()
+    present = _WATCHED.held()
     if not present:
         return _NO_PINS
-    return _pins(listed, tuple((name, os.environ.get(name, "")) for name in map(names.__getitem__, present)))
+    listed = _listed(held(_PINS))
+    if listed:
+        present = _wanted(listed).held()
+    return _pins(listed, tuple((name, os.environ.get(name, "")) for name in present))
 
 
 def pins_by_variable() -> dict[str, Pins]:
     """What each variable of the environment pins by itself, by the variable's name."""
     listed = _listed(held(_PINS))
-    names = sorted(_wanted(listed, False))
+    names = sorted(_MODEL_PINS | _URL_PINS | listed)
     found = {name: _pins(listed, ((name, held(name)),)) for name in names}
     return {name: pinned for name, pinned in found.items() if pinned != _NO_PINS}
 
@@ -92,9 +90,8 @@ def is_listed(name: str) -> bool:
 
 
 @lru_cache(16)
-def _wanted(listed: frozenset[str], as_bytes: bool) -> dict[Any, str]:
-    names = _MODEL_PINS | _URL_PINS | listed
-    return {os.fsencode(name) if as_bytes else name: name for name in names}
+def _wanted(listed: frozenset[str]) -> Wanted:
+    return Wanted(*_MODEL_PINS, *_URL_PINS, *listed)
 
 
 @lru_cache(16)
@@ -103,7 +100,7 @@ def _listed(names: str) -> frozenset[str]:
 
 
 _NO_PINS: Final = Pins()
-_WATCHED: Final = both(_PINS, *_MODEL_PINS, *_URL_PINS)
+_WATCHED: Final = Wanted(_PINS, *_MODEL_PINS, *_URL_PINS)
 
 
 @lru_cache(64)
