@@ -21,9 +21,7 @@ def send(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dic
     request = args[0] if args else kwargs.get("request")
     # Most requests of a host are no calls: those are to cost next to nothing.
     departed = _depart(request) if getattr(request, "method", None) == "POST" else None
-    if departed is None:
-        return wrapped(*args, **kwargs)
-    return fly(departed, _arrive, _followed(wrapped, request, departed[1]), args, kwargs, _failed)
+    return wrapped(*args, **kwargs) if departed is None else fly(departed, _arrive, wrapped, args, kwargs, _failed)
 
 
 def asend(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -37,40 +35,7 @@ async def _asend(request: Any, wrapped: Callable[..., Any], args: tuple[Any, ...
     departed = _depart(request)
     if departed is None:
         return await wrapped(*args, **kwargs)
-    return await afly(departed, _arrive, _afollowed(wrapped, request, departed[1]), args, kwargs, _failed)
-
-
-def _followed(wrapped: Callable[..., Any], request: Any, flight: Flight) -> Callable[..., Any]:
-    # The event hooks of the client and an auth write to the request itself within send, as Cohere's for the clouds do.
-    url, stream = request.url, getattr(request, "stream", None)
-
-    def follow(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return wrapped(*args, **kwargs)
-        finally:
-            if request.url is not url or getattr(request, "stream", None) is not stream:
-                _retell(request, flight)
-
-    return follow
-
-
-def _afollowed(wrapped: Callable[..., Any], request: Any, flight: Flight) -> Callable[..., Any]:
-    url, stream = request.url, getattr(request, "stream", None)
-
-    async def follow(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            if request.url is not url or getattr(request, "stream", None) is not stream:
-                _retell(request, flight)
-
-    return follow
-
-
-@guarded
-def _retell(request: Any, flight: Flight) -> None:
-    address, retries = _address_of(request.url), _retries_of(request.headers.raw)
-    rewritten(flight, _route_of(request), *address, _body_of(request), retries)
+    return await afly(departed, _arrive, wrapped, args, kwargs, _failed)
 
 
 @guarded
@@ -78,7 +43,19 @@ def _depart(request: Any) -> Departed | None:
     route = _route_of(request)
     if route is None:
         return None
-    return depart(*route, *_address_of(request.url), _body_of(request), _retries_of(request.headers.raw))
+    url = request.url
+    departed = depart(*route, *_address_of(url), _body_of(request), _retries_of(request.headers.raw))
+    if departed is not None:
+        departed[1].sent = request, url, getattr(request, "stream", None)
+    return departed
+
+
+def _follow(flight: Flight) -> None:
+    # The event hooks of the client and an auth write to the request itself within send, as Cohere's for the clouds do.
+    (request, url, stream), flight.sent = flight.sent, None
+    if request.url is not url or getattr(request, "stream", None) is not stream:
+        address, retries = _address_of(request.url), _retries_of(request.headers.raw)
+        rewritten(flight, _route_of(request), *address, _body_of(request), retries)
 
 
 def _address_of(url: Any) -> tuple[str, int | None]:
@@ -107,6 +84,7 @@ def _body_of(request: Any) -> bytes:
 
 
 def _failed(departed: Departed, error: BaseException, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    swallow("httpx.follow", _follow, departed[1])
     answer = swallow("httpx.failed", _answer_in, error, args[0] if args else kwargs.get("request"))
     if answer is None:
         departed[1].fail(error)
@@ -135,6 +113,7 @@ def _loaded(response: Any) -> bytes | None:
 
 
 def _arrive(dialect: Dialect, flight: Flight, response: Any) -> None:
+    _follow(flight)
     flight.answered(response.status_code, response.headers.raw)
     body = _loaded(response) if response.is_stream_consumed else None
     if body is not None and body[:1] == b"{":
