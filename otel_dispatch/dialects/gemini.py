@@ -10,12 +10,11 @@ from urllib.parse import unquote
 import msgspec
 
 from ..bodies import Fields, decode, hear_error, is_given, maps_in, plain, request_of, tools_in
-from ..codes import is_code
 from ..record import UNKNOWN_THINKING, UNSENT_THINKING, Reply, Request, Thinking
 from ..thinking import as_map, gemini_thinking
 from ..vocabulary import ToolFormat, WireFormat, count_of, text_of
 from . import Dialect
-from .google import hear_google_error, note_tokens
+from .google import hear_block, hear_google_error, note_tokens
 
 # …/models/{model}, …/tunedModels/{id}, …/endpoints/{id} (Vertex): a base model's id stands for itself.
 _RESOURCE = re.compile(r"/(?:models/|(?=(?:tunedModels|endpoints)/))(?P<model>.+):\w+$")
@@ -175,9 +174,7 @@ def _read(body: bytes, reply: Reply) -> bool:
     reply.id, reply.model = text_of(response.responseId) or reply.id, text_of(response.modelVersion) or reply.model
     for candidate in maps_in(response.candidates):
         _read_candidate(candidate, reply)
-    blocked = as_map(response.promptFeedback).get("blockReason")
-    if is_given(blocked):
-        hear_error({"code": blocked if isinstance(blocked, str) and is_code(blocked) else "content_filter"}, reply)
+    hear_block(as_map(response.promptFeedback).get("blockReason"), reply)
     usage = as_map(response.usageMetadata)
     note_tokens(
         reply.usage,

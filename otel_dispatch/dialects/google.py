@@ -1,6 +1,7 @@
 """What Google's APIs share: how they count tokens, and how they report a failure."""
 
-from ..bodies import hear_error, maps_in, note_usage
+from ..bodies import hear_error, is_given, maps_in, note_usage
+from ..codes import is_code
 from ..record import Reply, Usage
 from ..thinking import as_map
 from ..vocabulary import count_of
@@ -43,3 +44,9 @@ def hear_google_error(error: object, reply: Reply) -> None:
     hear_error(error, reply)
     reasons = [detail.get("reason") for detail in maps_in(as_map(error).get("details"))]
     reply.code = next((reason for reason in reasons if isinstance(reason, str) and reason in _REASONS), reply.code)
+
+
+def hear_block(reason: object, reply: Reply) -> None:
+    """Note that a prompt was not let through, for a *reason* that is a word of Google's; nothing where it was."""
+    if is_given(reason):
+        hear_error({"code": reason if isinstance(reason, str) and is_code(reason) else "content_filter"}, reply)
