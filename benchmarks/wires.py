@@ -154,6 +154,8 @@ _GEMINI: Final = "gemini-3-pro-preview"
 _MISTRAL: Final = "mistral-large-latest"
 _COMMAND: Final = "command-a-03-2025"
 _LLAMA: Final = "llama4"
+_LUNA: Final = "gpt-6-luna"
+_NIMBLE: Final = "nimble"
 _GOOGLE: Final = "generativelanguage.googleapis.com"
 _AWS: Final = "bedrock-runtime.eu-central-1.amazonaws.com"
 _VERTEX: Final = "/v1/projects/p/locations/europe-west1/publishers/anthropic/models/claude-opus-4-5"
@@ -244,6 +246,20 @@ WIRES: Final = (
         lambda texts: ollama.ollama_generate_stream(texts, model=_LLAMA),
     ),
     Wire("ollama embed", "ollama.com", "/api/embed", _texts(_LLAMA, "input"), ollama.ollama_embed(_LLAMA)),
+    Wire(
+        "decisions",
+        "api.openai.com",
+        "/v1/decisions",
+        _model(_LUNA, "input", questions=[{"type": "predicate", "name": "done", "instructions": "The step is done."}]),
+        openai.decision(model=_LUNA, usage=USAGE),
+    ),
+    Wire(
+        "system one",
+        "ollama.com",
+        "/v1/systemone",
+        _prompt(_NIMBLE, "state", questions={"done": {"type": "noul", "instructions": "The step is done."}}),
+        ollama.systemone(model=_NIMBLE, usage=USAGE),
+    ),
     Wire(
         "converse",
         _AWS,

@@ -15,12 +15,14 @@ from tests.wires import gemini as wire
 
 MODEL = "gemini-2.5-flash"
 HI: Any = {"model": MODEL, "contents": "hi"}
+QUESTIONS: Any = {"model": MODEL, "input": "hi", "questions": {"q0": {"type": "noul", "instructions": "Is it?"}}}
 WORDS = ["Hel", "lo ", "you é"]
 
 HAS_AIOHTTP: bool = getattr(_api_client, "has_aiohttp", False)
 OPTIONS = types.HttpOptions.model_fields
 HAS_INTERACTIONS = hasattr(genai.Client, "interactions")
 HAS_STEPS = HAS_INTERACTIONS and int(genai.__version__.partition(".")[0]) >= 2
+HAS_DECISIONS = hasattr(genai.Client, "decisions")
 HAS_INLINE_BATCHES = hasattr(types, "InlinedRequest")
 HAS_LEVELS = "thinking_level" in types.ThinkingConfig.model_fields
 
@@ -125,6 +127,15 @@ async def _embed(client: Any) -> None:
     assert len(answer.embeddings) == 2
 
 
+async def _decide(client: Any) -> None:
+    assert (await settled(client.decisions.create(**QUESTIONS))).answers["q0"].noul == 0.95
+
+
+async def _decide_raw(client: Any) -> None:
+    response = await settled(client.decisions.with_raw_response.create(**QUESTIONS))
+    assert (await settled(response.parse())).answers["q0"].noul == 0.95
+
+
 async def _interact(client: Any) -> None:
     assert (await settled(client.interactions.create(model=MODEL, input="hi"))).status == "completed"
 
@@ -140,6 +151,9 @@ WAYS = {
     "send_message_stream": Way(_chat_stream, _streamed, stream=True),
     "embed_content": Way(_embed, lambda: wire.whole(wire.embeddings(2)), None, operation="embeddings"),
 }
+if HAS_DECISIONS:
+    for name, ask in (("decisions", _decide), ("decisions_raw", _decide_raw)):
+        WAYS[name] = Way(ask, lambda: wire.whole(wire.decision()), None, operation="decisions")
 if HAS_INTERACTIONS:
     WAYS["interactions"] = Way(_interact, _interaction, None, wire_format="gemini_interactions")
     WAYS["interactions_stream"] = Way(_interact_stream, _interactions, None, True, wire_format="gemini_interactions")

@@ -14,13 +14,14 @@ from pydantic import BaseModel
 
 from otel_dispatch.demo import provider as wire
 from otel_dispatch.demo.provider import Answer
-from tests.wires.openai import completion, completion_stream, embeddings
+from tests.wires.openai import completion, completion_stream, decision, embeddings
 
 MODEL = "gpt-6-luna"
 CHAT: Any = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
 RESPONSE: Any = {"model": MODEL, "input": "hi"}
 TEXT: Any = {"model": MODEL, "prompt": "hi"}
 VECTORS: Any = {"model": MODEL, "input": ["hi", "you"]}
+QUESTIONS: Any = {**RESPONSE, "questions": [{"type": "predicate", "instructions": "Is it a greeting?"}]}
 STREAM: Any = {"stream": True}
 COUNTED: Any = {"stream": True, "stream_options": {"include_usage": True}}
 
@@ -208,6 +209,13 @@ _VECTORS: dict[str, Any] = {
     "dispatch.outcome.completion_tokens": None,
     "dispatch.outcome.content_len": 0,
 }
+_ANSWERS: dict[str, Any] = {
+    "gen_ai.operation.name": "decisions",
+    "gen_ai.usage.cache_read.input_tokens": 0,
+    "gen_ai.usage.cache_write.input_tokens": 0,
+    "gen_ai.usage.reasoning.output_tokens": 0,
+    "dispatch.outcome.content_len": 0,
+}
 _LONG = {"dispatch.outcome.content_len": len(JSON)}
 
 
@@ -328,6 +336,14 @@ _ALL = (
             ("embeddings.create", reads),
             ("embeddings.with_raw_response.create", parses),
             ("embeddings.with_streaming_response.create", parses_within),
+        )
+    ),
+    *(
+        Way(path, read, QUESTIONS, lambda: decision(model=MODEL), _ANSWERS)
+        for path, read in (
+            ("decisions.create", reads),
+            ("decisions.with_raw_response.create", parses),
+            ("decisions.with_streaming_response.create", parses_within),
         )
     ),
 )

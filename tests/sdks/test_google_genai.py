@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import httpx
@@ -18,12 +18,14 @@ from otel_dispatch.outcome import outcome_of_exception
 from tests.conftest import Told, eventually
 from tests.sdks.google_genai_ways import (
     CLIENTS,
+    HAS_DECISIONS,
     HAS_INLINE_BATCHES,
     HAS_INTERACTIONS,
     HAS_LEVELS,
     HI,
     MODEL,
     OPTIONS,
+    QUESTIONS,
     WAYS,
     WORDS,
     Way,
@@ -139,7 +141,8 @@ def test_every_way_is_one_span_with_the_whole_record(told: Told, provider: Provi
     assert run(provider, client, way.ask) == way.gives
     attributes = facts(told.only())
     is_embedding, is_interaction = way.operation == "embeddings", way.wire_format != "gemini"
-    assert bool(attributes.pop("gen_ai.response.id", None)) != is_embedding
+    is_decision = way.operation == "decisions"
+    assert bool(attributes.pop("gen_ai.response.id", None)) != (is_embedding or is_decision)
     assert bool(attributes.pop("gen_ai.response.time_to_first_chunk", None)) == way.stream
     changes: dict[str, Any] = {
         "gen_ai.operation.name": way.operation,
@@ -152,6 +155,10 @@ def test_every_way_is_one_span_with_the_whole_record(told: Told, provider: Provi
         untold = ("response.model", "response.finish_reasons", "usage.input_tokens", "usage.output_tokens")
         changes |= {f"gen_ai.{name}": None for name in untold}
         changes |= {"dispatch.outcome.completion_tokens": None, "dispatch.outcome.content_len": 0}
+    if is_decision:
+        changes |= {"gen_ai.response.model": None, "gen_ai.response.finish_reasons": None}
+        changes |= {"gen_ai.usage.output_tokens": 0, "dispatch.outcome.completion_tokens": 0}
+        changes |= {"dispatch.outcome.content_len": 0}
     assert attributes == record(provider, **changes)
 
 
@@ -443,3 +450,29 @@ if HAS_INTERACTIONS:
         gc.collect()
         eventually(lambda: len(told.spans()) == 1)
         assert ends(told) == [("cancelled", "abandoned")]
+
+
+if HAS_DECISIONS:
+    from google.genai import _interactions
+
+    @of_each_client
+    @pytest.mark.parametrize(
+        ("body", "status", "end"),
+        [
+            (wire.undecided("prohibited_content"), 200, ("provider_error", "content_filter")),
+            ({}, 200, ("provider_error", "malformed_response")),
+            (LIMIT, 429, ("usage_limit", "rate_limit")),
+            (wire.failure(404, "NOT_FOUND"), 404, ("provider_error", "not_found")),
+        ],
+        ids=["blocked", "empty", "limit", "not-found"],
+    )
+    def test_decisions_that_are_not_made_say_why(
+        told: Told, provider: Provider, client: str, body: Any, status: int, end: tuple[str, str]
+    ) -> None:
+        async def ask(models: Any) -> None:
+            with pytest.raises(_interactions.APIStatusError) if status >= 300 else nullcontext():
+                assert not (await settled(models.decisions.create(**QUESTIONS))).answers
+
+        provider.script(wire.whole(body, status))
+        run(provider, client, ask, http_options={"retry_options": {"attempts": 1}})
+        assert (told.only().name, ends(told)) == (f"decisions {MODEL}", [end])

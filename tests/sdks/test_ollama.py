@@ -22,6 +22,7 @@ from tests.wires.ollama import (
     ollama_generate,
     ollama_generate_stream,
     streamed,
+    systemone,
     whole,
 )
 
@@ -376,3 +377,52 @@ def test_an_entry_point_that_its_error_ends_is_classed_by_the_status(told: Told,
         implement()
     entry = told.spans()[-1]
     assert (entry.attributes or {})["dispatch.outcome.class"] == "not_found"
+
+
+if hasattr(ollama.Client, "systemone"):
+    QUESTIONS: Any = {"model": "nimble", "state": "hi", "questions": {"q0": {"type": "noul", "instructions": "Is it?"}}}
+
+    @BOTH
+    def test_a_decision_is_one_span_with_the_whole_record(told: Told, provider: Provider, call: Call) -> None:
+        provider.script(systemone(model="nimble"))
+        assert call(provider, "systemone", **QUESTIONS).answers["q0"].noul == 0.95
+        span = told.only()
+        assert (span.name, span.kind, span.status.status_code) == (
+            "decisions nimble",
+            SpanKind.CLIENT,
+            StatusCode.UNSET,
+        )
+        # Others serve the same API, so that neither path nor body proves whose it is.
+        nobodys = dict.fromkeys(("gen_ai.provider.name", "peer.service", "service.peer.name", "dispatch.provider"))
+        assert attributes_of(told) == record(
+            provider,
+            **dict.fromkeys(nobodys, "local"),
+            **dict.fromkeys(("gen_ai.request.model", "gen_ai.response.model", "dispatch.model"), "nimble"),
+            **{
+                "gen_ai.operation.name": "decisions",
+                "gen_ai.usage.input_tokens": 9,
+                "gen_ai.usage.output_tokens": 1,
+                "dispatch.wire_format": "unknown",
+                "dispatch.provenance.wire_format": "unknown",
+                "dispatch.outcome.completion_tokens": 1,
+                "dispatch.outcome.content_len": 0,
+            },
+        )
+
+    @BOTH
+    @pytest.mark.parametrize(
+        ("answer", "end"),
+        [
+            (whole({"model": "nimble", "answers": {}, "usage": {}}), ("provider_error", "malformed_response")),
+            (ollama_error(404), ("provider_error", "not_found")),
+            (ollama_error(503), ("provider_error", "overloaded")),
+        ],
+        ids=["empty", "not-found", "overloaded"],
+    )
+    def test_decisions_that_are_not_made_say_why(
+        told: Told, provider: Provider, call: Call, answer: Answer, end: tuple[str, str]
+    ) -> None:
+        provider.script(answer)
+        with pytest.raises((ollama.ResponseError, ValueError)):
+            call(provider, "systemone", **QUESTIONS)
+        assert end_of(told) == end

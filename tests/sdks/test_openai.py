@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import inspect
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from operator import attrgetter
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.conftest import Told
 from tests.sdks.openai_ways import (
     CHAT,
     MODEL,
+    QUESTIONS,
     RESPONSE,
     TEXT,
     VECTORS,
@@ -31,7 +33,7 @@ from tests.sdks.openai_ways import (
     is_there,
     settled,
 )
-from tests.wires.openai import azure_chat_stream, azure_refusal, completion, embeddings
+from tests.wires.openai import PREDICATE, azure_chat_stream, azure_refusal, completion, decision, embeddings
 
 CLIENTS = {"sync": openai.OpenAI, "async": openai.AsyncOpenAI}
 AZURES = {"sync": openai.AzureOpenAI, "async": openai.AsyncAzureOpenAI}
@@ -115,7 +117,7 @@ def test_every_way_is_one_span_with_the_whole_record(told: Told, provider: Provi
     assert whole(span) == record(provider, **way.told)
     assert span.name == f"{way.told['gen_ai.operation.name']} {MODEL}"
     assert (span.kind, span.status.status_code) == (SpanKind.CLIENT, StatusCode.UNSET)
-    assert facts(span).get("gen_ai.response.id") or "embeddings" in way.path
+    assert facts(span).get("gen_ai.response.id") or way.path.startswith(("embeddings", "decisions"))
     assert ("gen_ai.response.time_to_first_chunk" in facts(span)) == way.told.get("gen_ai.request.stream", False)
     assert aloft.count() == 0
 
@@ -438,3 +440,65 @@ def test_signatures_and_results_stay_what_they_were(told: Told, provider: Provid
 
     run(provider, client, ask)
     assert len(told.spans()) == 2
+
+
+if is_there("decisions"):
+    REFUSAL: dict[str, Any] = {"type": "refusal", "name": None}
+    DECIDED = next(way.told for way in WAYS if way.path == "decisions.create")
+    JSON, MALFORMED = {"content-type": "application/json"}, ("provider_error", "malformed_response")
+
+    @of_each_client
+    @pytest.mark.parametrize(
+        ("answer", "end", "reasons"),
+        [
+            (decision(REFUSAL, PREDICATE, model=MODEL), ("served", None), None),
+            (decision(REFUSAL, REFUSAL, model=MODEL), ("served", None), ("refusal",)),
+            (Answer(200, JSON, b'{"answers":[],"model":"%b"}' % MODEL.encode()), MALFORMED, None),
+            (wire.error("openai", 429, "requests", "rate_limit_exceeded"), ("usage_limit", "rate_limit"), None),
+            (wire.error("openai", 400, "invalid_request_error"), ("provider_error", "bad_request"), None),
+        ],
+        ids=["some-declined", "all-declined", "none", "limit", "bad-request"],
+    )
+    def test_decisions_end_as_they_were_answered(
+        told: Told, provider: Provider, client: str, answer: Answer, end: tuple[str, str | None], reasons: Any
+    ) -> None:
+        async def ask(client: Any) -> None:
+            with suppress(openai.APIStatusError):
+                assert (await settled(client.decisions.create(**QUESTIONS))).model == MODEL
+
+        provider.script(answer)
+        run(provider, client, ask, max_retries=0)
+        span = told.only()
+        assert span.name == f"decisions {MODEL}"
+        assert (facts(span)["dispatch.outcome.kind"], facts(span).get("dispatch.outcome.class")) == end
+        assert facts(span).get("gen_ai.response.finish_reasons") == reasons
+        assert (span.status.status_code is StatusCode.ERROR) == (end[0] != "served")
+
+    @of_each_client
+    def test_each_choice_that_a_runner_of_actions_asks_for_is_a_dispatch(
+        told: Told, provider: Provider, client: str
+    ) -> None:
+        runners = importlib.import_module("openai.lib.decisions_tool_runner")
+        runner = {"sync": runners.DecisionsToolRunner, "async": runners.AsyncDecisionsToolRunner}[client]
+        done: list[str] = []
+
+        def here(value: Any) -> Any:
+            async def later() -> Any:
+                return value
+
+            return value if client == "sync" else later()
+
+        actions = [
+            {"id": "look", "description": "Look.", "execute": lambda: here(done.append("look"))},
+            {"id": "end", "description": "It is done.", "done": True},
+        ]
+        chosen = {"type": "choice", "name": "next_action", "confidence": 1.0, "probabilities": []}
+
+        async def ask(client: Any) -> None:
+            made = runner(observe=lambda: here("words"), candidates=lambda _: here(actions))
+            assert (await settled(made.run(client, {"model": MODEL, "input": "go"})))["status"] == "unverified"
+
+        provider.script(*(decision({**chosen, "choice": each["id"]}, model=MODEL) for each in actions))
+        run(provider, client, ask, max_retries=0)
+        assert done == ["look"]
+        assert [whole(span) for span in told.spans()] == [record(provider, **DECIDED)] * 2

@@ -89,6 +89,21 @@ def predictions(*tokens: int | None) -> Json:
     return {"predictions": [{"embeddings": vector} for vector in vectors], "metadata": {"billableCharacterCount": 2}}
 
 
+NOUL: Json = {"type": "noul", "noul": 0.95, "confidence": 0.95}
+
+
+def decision(*answers: Json, input_tokens: int = 9) -> Json:
+    """The answers to questions, one unless others are given; no tokens come out for them."""
+    usage = {"total_tokens": input_tokens, "total_input_tokens": input_tokens, "total_output_tokens": 0}
+    return {"answers": {f"q{n}": each for n, each in enumerate(answers or (NOUL,))}, "usage": usage}
+
+
+def undecided(reason: str) -> Json:
+    """What is answered to an input that is not let through."""
+    feedback = {"block_reason": reason, "block_reason_message": "The input was blocked."}
+    return {"prompt_feedback": feedback, "usage": {"total_input_tokens": 9}}
+
+
 def interaction(
     text: str = "Done.",
     *,

@@ -43,6 +43,13 @@ def ollama_embed(model: str = "m", prompt_tokens: int | None = 9, vectors: int =
     return whole({"model": model, "embeddings": [[0.5, -0.5]] * vectors, "total_duration": 900, **counted})
 
 
+def systemone(*answers: Json, model: str = "m", usage: Usage = (9, 1)) -> Answer:
+    """Return an answer of ``/v1/systemone``, to one question unless other answers are given."""
+    each = {f"q{n}": answer for n, answer in enumerate(answers or ({"type": "noul", "noul": 0.95},))}
+    counted = {} if usage is None else {"usage": {"input_tokens": usage[0], "output_tokens": usage[1]}}
+    return whole({"model": model, "answers": each, **counted})
+
+
 def ollama_error(status: int, message: str = "model 'm' not found") -> Answer:
     """Return a refused request."""
     return whole({"error": message}, status)

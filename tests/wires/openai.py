@@ -33,6 +33,20 @@ def embeddings(*, model: str, vectors: Sequence[Any] = ((0.25, -0.5),), usage: d
     return whole("openai", {"object": "list", "data": data, "model": model, "usage": counted})
 
 
+PREDICATE = {"type": "predicate", "name": "a", "probability": 0.75}
+
+
+def decision(*answers: dict[str, Any], model: str, usage: Usage = (9, 12)) -> Answer:
+    """Return the answers to questions, one unless others are given."""
+    counted = {} if usage is None else {"input_tokens": usage[0], "output_tokens": usage[1], "total_tokens": sum(usage)}
+    details = {
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    }
+    told = {"usage": {**counted, **details}} if counted else {}
+    return whole("openai", {"answers": answers or (PREDICATE,), "model": model, **told})
+
+
 def azure_chat_stream(texts: Sequence[str], *, model: str = "m", finish: str = "stop") -> Answer:
     """Return a streamed chat completion of Azure's, which first tells of its filters, with no choice."""
     safe = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
