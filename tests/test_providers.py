@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
+from otel_dispatch.catalog import PROVIDERS
 from otel_dispatch.pins import Pins, pins
 from otel_dispatch.providers import (
-    PROVIDERS,
     default_wire_format,
     endpoint_at,
     host_of,
