@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -21,11 +21,9 @@ from .instruments import Instruments
 from .keeper import keeper
 from .publish import is_wanted, publish
 from .record import Outcome, Reply, Request
+from .room import HOLD_SECONDS
 from .vocabulary import FAILED, OutcomeKind
 from .wording import Words, words_of_change, words_of_outcome, words_of_reply
-
-HOLD_SECONDS: Final = 10.0
-"""How long an empty attempt waits for an identical later one."""
 
 _ERROR = Status(StatusCode.ERROR)
 

@@ -2,7 +2,10 @@
 
 import threading
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+HOLD_SECONDS: Final = 10.0
+"""How long an empty attempt waits for an identical later one."""
 
 
 class Empty(Protocol):
