@@ -8,7 +8,7 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Span, StatusCode
 
 from . import aloft, context, outcome, store
 from . import attributes as a
@@ -24,8 +24,6 @@ from .record import Outcome, Reply, Request
 from .room import HOLD_SECONDS
 from .vocabulary import FAILED, OutcomeKind
 from .wording import Words, words_of_change, words_of_outcome, words_of_reply
-
-_ERROR = Status(StatusCode.ERROR)
 
 
 class Flight:
@@ -221,7 +219,7 @@ class Flight:
             return
         store.put(self.span, words)
         if found.kind in FAILED:
-            self.span.set_status(_ERROR)
+            self.span.set_status(StatusCode.ERROR)
 
     def _tell(self, words: Words, found: Outcome) -> None:
         dispatch = self.dispatch
