@@ -2,25 +2,24 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
 
-from .. import attributes as a
 from .. import autoskillit_words as said
 from .. import baton, context, launch
 from ..argv import program_in
 from ..autoskillit_layers import Session, session_of
+from ..autoskillit_visits import Visit
 from ..drive import drive_coroutine
-from ..entry import EntryPoint, Run, open_run
+from ..entry import EntryPoint, open_run
 from ..guard import succeeds, swallow
-from ..outcome import outcome_of_exception
-from ..record import Outcome, Requested
+from ..record import Requested
 from ..seam import Seam
-from ..vocabulary import Kind, OutcomeClass, OutcomeKind
+from ..vocabulary import Kind, OutcomeClass
 
 Call = Callable[..., Any]
 Given = dict[str, Any]
@@ -33,23 +32,9 @@ _TOOLS: Final = {
 # AutoSkillit ends a session itself for these reasons, each of them a kind of waiting too long.
 _OVERDUE: Final = frozenset({"timed_out", "idle_stall", "stale", "health_inspector"})
 _UNKNOWN_CODE: Final = -1
-# No agent program was started, so no model was asked.
-_NEVER_BEGUN: Final = Outcome(OutcomeKind.REFUSED)
 
 _VISIT: Final = otel.create_key("otel_dispatch.autoskillit.visit")
 _SESSION: Final = otel.create_key("otel_dispatch.autoskillit.session")
-
-
-@dataclass(slots=True)
-class Visit:
-    """One entry while it runs: a call of a tool, or a session that no tool of ours waits for."""
-
-    run: Run
-    kind: Kind
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    is_left: bool = False
-    sessions: int = 0
-    error: BaseException | None = None
 
 
 def seams() -> list[Seam]:
@@ -101,9 +86,9 @@ async def _answered(visit: Visit, wrapped: Call, *args: Any, **kwargs: Any) -> A
     try:
         result = await wrapped(*args, **kwargs)
     except BaseException as error:
-        swallow("autoskillit.denial", _note_denial, visit, error)
+        swallow("autoskillit.denial", visit.note_denial, error)
         raise
-    swallow("autoskillit.answer", _note_answer, visit, result)
+    swallow("autoskillit.answer", visit.note_answer, result)
     return result
 
 
@@ -129,7 +114,7 @@ async def _in_session(visit: Visit, session: Session | None, wrapped: Call, *arg
         raise
     finally:
         context.detach(token)
-    swallow("autoskillit.result", _note_result, visit, session, result)
+    swallow("autoskillit.result", visit.note_result, session, result)
     return result
 
 
@@ -224,28 +209,3 @@ def _land(started: launch.Launch, result: Any) -> None:
         started.stop(OutcomeClass.TIMEOUT)
     # AutoSkillit writes -1 where it does not know the code.
     started.exited(None if result.returncode == _UNKNOWN_CODE else result.returncode)
-
-
-def _note_result(visit: Visit, session: Session | None, result: Any) -> None:
-    below = visit.run.below
-    found = None if below or getattr(result, "success", False) else _NEVER_BEGUN
-    visit.run.tell(partial(said.with_result, session, result, below), said.words_of_result(result), found)
-
-
-def _note_denial(visit: Visit, error: BaseException) -> None:
-    visit.run.tell(found=_outcome_of(visit, error))
-
-
-def _note_answer(visit: Visit, result: Any) -> None:
-    if visit.error is not None:
-        # A tool never raises: what stopped its session arrives as an answer like any other.
-        visit.run.tell(found=_outcome_of(visit, visit.error))
-    elif not visit.sessions:
-        answer = said.answer_in(result)
-        words = {} if answer.word is None else {a.AUTOSKILLIT_SUBTYPE: answer.word}
-        visit.run.tell(words=words, found=None if answer.success else _NEVER_BEGUN)
-
-
-def _outcome_of(visit: Visit, error: BaseException) -> Outcome:
-    found = outcome_of_exception(error)
-    return found if visit.run.below or found.kind is OutcomeKind.CANCELLED else _NEVER_BEGUN
