@@ -1,0 +1,1 @@
+"""aiohttp: how calls through it are made, read and ended."""
