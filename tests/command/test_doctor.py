@@ -14,7 +14,7 @@ import pytest
 
 from otel_dispatch import sdk
 from otel_dispatch.__main__ import main
-from otel_dispatch.command import doctor, neighbours
+from otel_dispatch.command import doctor, listeners, neighbours, probe
 from tests.sinks import HttpSink, dead_endpoint
 
 Facts = dict[tuple[str, str], tuple[str, str]]
@@ -32,6 +32,25 @@ def look(capsys: pytest.CaptureFixture[str]) -> Look:
         return code, {(f["part"], f["what"]): (f["state"], f["detail"]) for f in told["findings"]}
 
     return run
+
+
+@pytest.fixture(scope="module")
+def probed() -> dict[str, dict[str, Any]]:
+    """What each library here has, as its one look told."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def each_library_is_looked_at_once(probed: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here changes a library: an interpreter for each of them in every test would find the same again."""
+
+    def missing_in_each(wanted: Any) -> dict[str, Any]:
+        key = repr(wanted)
+        if key not in probed:
+            probed[key] = probe.missing_in_each(wanted)
+        return probed[key]
+
+    monkeypatch.setattr(listeners, "missing_in_each", missing_in_each)
 
 
 def test_a_fresh_environment_is_well(look: Look) -> None:
