@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 
 import otel_dispatch
 
-from .wires import SIZES, Wire, whole
+from .wire import SIZES, Wire, whole
 
 PLAIN_SEND = httpx2.Client.send
 PLAIN_ASEND = httpx2.AsyncClient.send

@@ -16,7 +16,8 @@ from otel_dispatch import attributes as a
 
 from .floor import AsyncFloored, AsyncPlain, AsyncWatched, Floored, Plain, Watched, Words
 from .timing import LONG, SHORT, Timer, timer
-from .wires import CHAT, MESSAGES, RESPONSES, SIZES, STREAMED, WIRES, Wire, pieces, whole
+from .wire import SIZES, Wire, pieces, whole
+from .wires import CHAT, MESSAGES, RESPONSES, STREAMED, WIRES
 
 _KEY = "no-key-is-needed"
 

@@ -27,7 +27,8 @@ from otel_dispatch.transports import httpx as seam
 from . import race
 from .floor import Floored, Plain, Watched, recorded
 from .nowhere import Nowhere
-from .wires import SIZES, WIRES, Wire, whole
+from .wire import SIZES, Wire, whole
+from .wires import WIRES
 
 _CALLS: Final = 20
 

@@ -8,7 +8,8 @@ from typing import Any
 from .race import Times, differences, low
 from .startup import Start, facts
 from .timing import LONG, SHORT
-from .wires import SIZES, STREAMED, WIRES
+from .wire import SIZES
+from .wires import STREAMED, WIRES
 
 FLOOR = "send chat 1 kB"
 """The case whose floor is "one floor span" where a row has no floor of its own."""

@@ -65,7 +65,8 @@ def main(calls: int) -> dict[str, Any]:
     from otel_dispatch import aloft
 
     from .soak_worker import Counted, resident
-    from .wires import CHAT, pieces, whole
+    from .wire import pieces, whole
+    from .wires import CHAT
 
     counted, provider = Counted(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(counted))

@@ -44,7 +44,8 @@ def main(who: str) -> int:
 def _held_stream(is_ours: bool) -> Callable[[], Any]:
     import httpx2
 
-    from .wires import CHAT, pieces
+    from .wire import pieces
+    from .wires import CHAT
 
     if is_ours:
         import otel_dispatch

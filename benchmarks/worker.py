@@ -22,7 +22,8 @@ from tests.coexistence.peers import PEERS
 
 from .nowhere import Nowhere
 from .timing import LONG, SHORT, Timer, timer
-from .wires import CHAT, MESSAGES, SIZES, Wire, pieces, whole
+from .wire import SIZES, Wire, pieces, whole
+from .wires import CHAT, MESSAGES
 
 NOTHING = "nothing"
 CASES = {"chat": CHAT, "messages": MESSAGES}

@@ -16,7 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from benchmarks import parts
 from benchmarks.floor import Floored, Plain, Watched, Words, recorded
-from benchmarks.wires import STREAMED, WIRES, Wire, pieces, whole
+from benchmarks.wire import Wire, pieces, whole
+from benchmarks.wires import STREAMED, WIRES
 from otel_dispatch.dialects import dialect_at, dialects
 from tests.conftest import Told
 

@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from benchmarks.wires import STREAMED, Wire
+from benchmarks.wire import Wire
+from benchmarks.wires import STREAMED
 from otel_dispatch import aloft, testing
 from otel_dispatch.dialects import Dialect, dialect_at
 from otel_dispatch.dialects.anthropic_native import MESSAGES

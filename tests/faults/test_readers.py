@@ -7,7 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from benchmarks.wires import STREAMED, WIRES, Wire, pieces, whole
+from benchmarks.wire import Wire, pieces, whole
+from benchmarks.wires import STREAMED, WIRES
 from otel_dispatch import aloft, dialects, transit
 from tests.conftest import Faults, Told
 from tests.faulty import boom
