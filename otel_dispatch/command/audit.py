@@ -35,6 +35,7 @@ from typing import Any, Final
 
 from . import DONE, FOUND_WRONG, since
 from .asking import VARIABLE, shown
+from .counted import counted
 from .ledger import Group, Ledger, Sum
 from .runs import limit
 from .seen import Seen
@@ -146,12 +147,8 @@ def _summary(sources: Sequence[str], ledger: Ledger, rows: Sequence[Row], failin
     if not ledger.calls + ledger.entries:
         return f"No dispatches in {', '.join(map(shown, sources))}: there was nothing to look at.\n"
     found = sum(how.count for _, how in rows)
-    looked = f"{_so_many(ledger.calls, 'call')} and {_so_many(ledger.entries, 'run')} looked at"
-    return f"{looked}: {_so_many(found, 'finding')}, {failing:,} failing.\n" if found else f"{looked}: clean.\n"
-
-
-def _so_many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    looked = f"{counted(ledger.calls, 'call')} and {counted(ledger.entries, 'run')} looked at"
+    return f"{looked}: {counted(found, 'finding')}, {failing:,} failing.\n" if found else f"{looked}: clean.\n"
 
 
 def _instant(seconds: float | None) -> str:

@@ -17,6 +17,7 @@ from ..harn.seen import Seen
 from ..harn.telling import Run, Told, call_told, run_told
 from ..harn.transcript import STDIN, Left, Line, lines_in, read, run_name
 from . import DONE, UsageError
+from .counted import counted
 from .progress import Progress
 
 _BATCH: Final = 512
@@ -100,7 +101,7 @@ class _Import:
             self.take(call_told(attempt, attempt.transcript))
 
     def _sums(self) -> str:
-        told = f"{_many(self.calls, 'call')} in {_many(self.attempts, 'attempt')}, {_many(self.runs, 'run')}."
+        told = f"{counted(self.calls, 'call')} in {counted(self.attempts, 'attempt')}, {counted(self.runs, 'run')}."
         out = (
             (self.left[Left.OTHER], "of other kinds"),
             (self.duplicates, "read before"),
@@ -181,7 +182,3 @@ def _size(sources: Sequence[str]) -> int | None:
     found = [None if source == STDIN else os.stat(source) for source in sources]
     regular = [each.st_size for each in found if each is not None and stat.S_ISREG(each.st_mode)]
     return sum(regular) if len(regular) == len(found) else None
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -11,6 +11,7 @@ from typing import Final
 from ..vocabulary import FAILED, OutcomeKind
 from . import DONE, since
 from .asking import VARIABLE, shown
+from .counted import only_or_count
 from .run import Run, compared, run_of
 from .source import records
 from .table import Cell, show
@@ -143,8 +144,8 @@ def _row(each: Run) -> list[Cell]:
         Cell(each.name, "bold yellow" if inherited else "bold"),
         Cell(each.kind or ""),
         Cell(each.who),
-        Cell(_several(each.models, "models")),
-        Cell(_several(each.providers, "providers")),
+        Cell(only_or_count(each.models, "model")),
+        Cell(only_or_count(each.providers, "provider")),
         Cell(each.status, _style(each.outcome)),
         Cell(duration(each.duration_s)),
         Cell(inherited, "bold yellow"),
@@ -172,10 +173,6 @@ def _sum_row(each: Sum) -> list[Cell]:
 
 def _style(outcome: str | None) -> str:
     return _STYLES.get(outcome or "", "yellow")
-
-
-def _several(values: Sequence[str], what: str) -> str:
-    return f"{len(values)} {what}" if len(values) > 1 else "".join(values)
 
 
 def limit(word: str) -> int:

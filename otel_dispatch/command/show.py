@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from . import DONE, since
 from .asking import VARIABLE, shown
 from .choice import Choice, choice_in
+from .counted import counted
 from .outline import Item, Row, draw
 from .runs import duration, limit
 from .source import records
@@ -85,7 +86,7 @@ def _instant(seconds: float) -> str:
 
 
 def _sums(sums: Sums) -> Iterator[Cell]:
-    yield Cell(f"  {sums.steps:,} {'step' if sums.steps == 1 else 'steps'}")
+    yield Cell(f"  {counted(sums.steps, 'step')}")
     for cell in sum_cells(sums):
         yield Cell(f", {cell.text}", cell.style)
 

@@ -6,6 +6,7 @@ from typing import Final
 from ..providers import UNKNOWN
 from ..record import Thinking
 from ..vocabulary import FAILED, Field, Origin, OutcomeKind, ThinkingMode
+from .counted import counted, noun, only_or_count
 from .outline import Row
 from .runs import duration, inheritance
 from .step import Step, Tokens
@@ -73,7 +74,7 @@ def remarks_of(node: Node) -> Row:
 
 def hidden_row(sums: Sums) -> Row:
     """What stands for steps that are not shown."""
-    told = [Cell(f"{sums.steps:,} more {'step' if sums.steps == 1 else 'steps'} below", "dim")]
+    told = [Cell(f"{counted(sums.steps, 'more step')} below", "dim")]
     return _joined([*told, *sum_cells(sums)])
 
 
@@ -85,7 +86,7 @@ def thinking_in_words(how: Thinking) -> str:
 
 def sum_cells(sums: Sums) -> list[Cell]:
     """How many calls there are, and how many of these inherited or failed."""
-    counts = [(sums.calls, "call" if sums.calls == 1 else "calls", "dim")]
+    counts = [(sums.calls, noun(sums.calls, "call"), "dim")]
     counts += [(sums.inherited, "inherited", "bold yellow"), (sums.failed, "failed", "bold red")]
     return [Cell(f"{count:,} {word}", style) for count, word, style in counts if count]
 
@@ -94,15 +95,11 @@ def _used(step: Step) -> str:
     run = step.run
     if run.calls == 0:
         return " (no call)"
-    told = [_several(run.providers, "providers"), _several(run.models, "models")]
+    told = [only_or_count(run.providers, "provider"), only_or_count(run.models, "model")]
     route = "/".join(filter(None, told)) if len(run.models) < 2 and len(run.providers) < 2 else ", ".join(told)
     how = step.thinking
     level = f", {_setting(how)}" if how is not None and how.mode not in _SAYS_NOTHING else ""
     return f" ({route}{level})" if route else ""
-
-
-def _several(values: Sequence[str], what: str) -> str:
-    return f"{len(values)} {what}" if len(values) > 1 else "".join(values)
 
 
 def _setting(how: Thinking) -> str:
@@ -151,7 +148,7 @@ def _remarks(step: Step) -> Iterator[Cell]:
     if step.resends:
         yield Cell(f"resend {step.resends}")
     if step.empty_retries:
-        yield Cell(f"after {step.empty_retries} empty {'attempt' if step.empty_retries == 1 else 'attempts'}", "yellow")
+        yield Cell(f"after {counted(step.empty_retries, 'empty attempt')}", "yellow")
     for count, what in ((tokens.cache_read, "read from cache"), (tokens.reasoning, "spent on reasoning")):
         if count:
             yield Cell(f"{count:,} tokens {what}", "dim")
