@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from ..record import Thinking
+from ..record import Thinking, Usage
 from ..thinking import as_map
 from ..vocabulary import Field, ThinkingMode, count_of, text_of, word_of
 from .run import Record, Run, compared, run_of
@@ -13,20 +13,7 @@ from .run import Record, Run, compared, run_of
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
 _NO_SPAN: Final = "0" * 16
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens that a step used, as reported; None where they were not."""
-
-    input: int | None = None
-    output: int | None = None
-    cache_read: int | None = None
-    cache_write: int | None = None
-    reasoning: int | None = None
-
-
-_KINDS: Final = tuple(field.name for field in fields(Tokens))
+_TOKENS: Final = tuple(field.name for field in fields(Usage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +39,7 @@ class Step:
     response_model: str | None
     resends: int
     empty_retries: int
-    tokens: Tokens
+    tokens: Usage
 
     @property
     def is_inherited(self) -> bool:
@@ -133,13 +120,13 @@ def _pair(value: object) -> tuple[str | None, str | None]:
     return text_of(told.get("provider")), text_of(told.get("model"))
 
 
-def _tokens(record: Record, outcome: Mapping[str, Any]) -> Tokens:
+def _tokens(record: Record, outcome: Mapping[str, Any]) -> Usage:
     told, rollup = as_map(record.get("usage")), as_map(record.get("rollup"))
-    counts = {name: count_of(told.get(name)) for name in _KINDS}
+    counts = {name: count_of(told.get(name)) for name in _TOKENS}
     if counts["output"] is None:
         summed = count_of(rollup.get("output_tokens"))
         counts["output"] = count_of(outcome.get("completion_tokens")) if summed is None else summed
-    return Tokens(**counts)
+    return Usage(**counts)
 
 
 def _thinking(value: object) -> Thinking | None:

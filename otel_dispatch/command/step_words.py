@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..providers import UNKNOWN
-from ..record import Thinking
+from ..record import Thinking, Usage
 from ..vocabulary import FAILED, Field, Origin, OutcomeKind, ThinkingMode
 from .counted import counted, noun, only_or_count
 from .outline import Row
 from .runs import duration, inheritance
-from .step import Step, Tokens
+from .step import Step
 from .table import Cell
 from .tree import Node, Place, Sums
 
@@ -108,7 +108,7 @@ def _setting(how: Thinking) -> str:
     return f"thinking={thinking_in_words(how)}"
 
 
-def _tokens(tokens: Tokens) -> str:
+def _tokens(tokens: Usage) -> str:
     counts = [(tokens.input, "in"), (tokens.output, "out")]
     told = [(f"{count:,}", way) for count, way in counts if count is not None]
     return ", ".join(f"{count} {way}" if n else f"{count} tokens {way}" for n, (count, way) in enumerate(told))
