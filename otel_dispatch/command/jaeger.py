@@ -10,7 +10,7 @@ from .. import attributes as a
 from ..thinking import as_map
 from .asking import Backend, TooLargeError
 from .otlp import Span, spans_in
-from .run import seconds_of
+from .run import ended_in
 from .unwording import Record, records_of
 from .window import in_order, windows
 
@@ -42,8 +42,8 @@ class Jaeger:
     def between(self, begin: float, end: float) -> Iterator[Record]:
         """The dispatches of the traces of which something began between *begin* and *end*, oldest first."""
         told: set[str] = set()
-        streams = [in_order(self._pages(each, begin, end, told), _ended) for each in self._services]
-        return heapq.merge(*streams, key=_ended)
+        streams = [in_order(self._pages(each, begin, end, told), ended_in) for each in self._services]
+        return heapq.merge(*streams, key=ended_in)
 
     def _pages(self, service: str, begin: float, end: float, told: set[str]) -> Iterator[tuple[float, list[Record]]]:
         # Before 2.19 it takes no notice of attributes, and one search finds everything.
@@ -94,10 +94,6 @@ def _records(found: list[list[Span] | None]) -> list[Record]:
 
 def _result(answer: object) -> object:
     return as_map(answer).get("result", answer)
-
-
-def _ended(record: Record) -> float:
-    return seconds_of(record["timestamp"]) or 0.0
 
 
 def _query(service: str, attributes: Mapping[str, str], begin: float, end: float, depth: int) -> dict[str, Any]:

@@ -133,6 +133,11 @@ def _words(value: object) -> tuple[str, ...]:
     return tuple(text for word in words if (text := text_of(word)) is not None)
 
 
+def ended_in(record: Record) -> float:
+    """When *record* ended, in Unix seconds; 0.0 where it does not say."""
+    return seconds_of(record.get("timestamp")) or 0.0
+
+
 def seconds_of(value: object) -> float | None:
     """*value* as Unix seconds or a duration, or None where it is none."""
     try:

@@ -9,7 +9,7 @@ from ..vocabulary import text_of
 from .asking import backend_at, is_address
 from .jaeger import Jaeger, jaeger_at
 from .otlp import hex_id
-from .run import seconds_of
+from .run import ended_in
 from .tempo import Tempo, tempo_at
 
 Record = Mapping[str, Any]
@@ -39,7 +39,7 @@ def is_wanted(record: Record, since: float | None, trace: str | None = None) -> 
     """Whether *record* ended at or after *since* and belongs to *trace*, where these are given."""
     if trace is not None and text_of(record.get("trace_id")) != trace.lower():
         return False
-    return since is None or (seconds_of(record.get("timestamp")) or 0.0) >= since
+    return since is None or ended_in(record) >= since
 
 
 def _told_by(address: str, since: float | None, trace: str | None) -> Iterator[Record]:

@@ -9,7 +9,7 @@ from .. import attributes as a
 from ..thinking import as_map
 from .asking import Backend
 from .otlp import hex_id, spans_in
-from .run import seconds_of
+from .run import ended_in
 from .unwording import Record, records_of
 from .window import in_order, windows
 
@@ -46,7 +46,7 @@ class Tempo:
 
     def between(self, begin: float, end: float) -> Iterator[Record]:
         """The dispatches of the traces of which something lies between *begin* and *end*, oldest first."""
-        return in_order(self._pages(begin, end), _ended)
+        return in_order(self._pages(begin, end), ended_in)
 
     def _records(self, answer: Any) -> list[Record]:
         if answer.get("status") == _PARTIAL:
@@ -81,7 +81,3 @@ def tempo_at(backend: Backend) -> Tempo | None:
     # An older one tells nothing of its build.
     is_tempo = (isinstance(told, dict) and "version" in told) or backend.fetch(_ECHO) == b"echo"
     return Tempo(backend) if is_tempo else None
-
-
-def _ended(record: Record) -> float:
-    return seconds_of(record["timestamp"]) or 0.0
