@@ -16,8 +16,6 @@ from otel_dispatch.vocabulary import Field, Kind, Origin, OutcomeKind, ThinkingM
 from otel_dispatch.wording import Words, line_of, span_name
 
 LINES: Final = 1_000_000
-SECONDS: Final = 30.0
-MEGABYTES: Final = 300.0
 
 _CALLS: Final = 7
 """How many calls each run of the file has."""
