@@ -5,6 +5,7 @@ from typing import Any, Final
 from . import attributes as a
 from .providers import semconv_name
 from .record import Dispatch, Endpoint, Outcome, Reply, Request, Rollup, Thinking
+from .recordfile import TYPE
 from .vocabulary import Kind, clean
 
 Words = dict[str, Any]
@@ -161,7 +162,7 @@ def line_of(dispatch: Dispatch, *, call_id: str, end_ns: int, extra: Words) -> W
     thinking, outcome = dispatch.thinking, dispatch.outcome or Outcome()
     seconds, millis = divmod(end_ns // 1_000_000, 1000)
     return {
-        "type": "resolved_dispatch",
+        "type": TYPE,
         "iteration": 0,
         "call_id": call_id,
         "span_id": None,

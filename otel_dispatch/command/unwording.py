@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .. import attributes as a
+from ..recordfile import TYPE
 from ..vocabulary import ENTRY_KINDS, LIMIT, Kind, count_of, text_of
 from ..wording import USAGE
 from .otlp import Span
@@ -68,7 +69,7 @@ def records_of(spans: Iterable[Span]) -> list[Record]:
 def record_of(span: Span) -> Record:
     """The line that tells of the dispatch of *span*; what a span does not hold is null."""
     words = span.words
-    record: Record = {"type": "resolved_dispatch", **_texts(words, _TEXTS), **_lists(words, _LISTS)}
+    record: Record = {"type": TYPE, **_texts(words, _TEXTS), **_lists(words, _LISTS)}
     if record["base_url_host"] == "unknown":
         record["base_url_host"] = ""
     seconds, millis = divmod(span.end_ns // _MILLION, 1000)
