@@ -25,6 +25,7 @@ _DEFAULTS: Final = {
     "OTEL_BSP_SCHEDULE_DELAY": "1000",
     "OTEL_BLRP_SCHEDULE_DELAY": "1000",
 }
+_NO_URL: Final = "an endpoint that is no URL"
 _PROTOCOLS: Final = {"http/protobuf": "http", "grpc": "grpc"}
 _OTLP: Final = {
     "traces": ("trace_exporter", "OTLPSpanExporter"),
@@ -159,7 +160,7 @@ def service_name(argv: list[str] | None = None) -> str:
 
 
 def endpoint() -> str:
-    """Where spans go, as a URL without userinfo, or the exporters' names where that is not OTLP."""
+    """Where spans go, as a URL without userinfo, path and query, or the exporters' names where that is not OTLP."""
     with overlay():
         return _target()
 
@@ -183,13 +184,14 @@ def _target() -> str:
 
 
 def _bare(url: str) -> str:
-    # Without userinfo and query, which may hold keys; gRPC endpoints often have no scheme.
+    # The host and the port: all else of a URL may hold a key. gRPC endpoints often have no scheme.
     try:
         parts = urlsplit(url if "://" in url else f"//{url}")
+        _ = parts.port
     except ValueError:
-        return "an endpoint that is no URL"
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-    return urlunsplit(bare).removeprefix("//")
+        return _NO_URL
+    netloc = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, netloc, "", "", "")).removeprefix("//") if netloc else _NO_URL
 
 
 def _resource(service: str | None = None) -> Any:

@@ -32,10 +32,14 @@ def test_a_timeout_that_the_user_set_is_kept(monkeypatch: pytest.MonkeyPatch) ->
     [
         ({}, "http://localhost:4318"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http://localhost:4317"),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://user:secret@host:1/x?key=secret"}, "https://host:1/x"),
-        ({"DISPATCH_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://h/v1/traces"}, "http://h/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://user:secret@host:1/secret?key=secret"}, "https://host:1"),
+        ({"DISPATCH_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://h/v1/traces"}, "http://h"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "user:secret@host:4317"}, "host:4317"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "host/secret"}, "host"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://[::1]:1/secret"}, "https://[::1]:1"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://["}, "an endpoint that is no URL"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://host:secret"}, "an endpoint that is no URL"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http:///secret"}, "an endpoint that is no URL"),
         ({"OTEL_TRACES_EXPORTER": "console"}, "console"),
     ],
 )
