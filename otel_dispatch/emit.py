@@ -45,8 +45,7 @@ class Flight:
         self.dispatch = self._departed = dispatch
         self.reply = Reply()
         self.status: int | None = None
-        # What its transport compares with what has really left.
-        self.sent: Any = None
+        self.sent: Any = None  # what its transport compares with what has really left
         self.empty_retries = frame.room.replace(body) if frame.room is not None else 0
         self._foreign: Foreign | None = foreign_inference(now, name)
         if self._foreign is not None:
