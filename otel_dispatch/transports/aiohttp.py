@@ -14,19 +14,20 @@ from ..guard import succeeds, swallow
 from ..hearing import Hearing, as_is
 from ..instruments import is_armed
 from ..seam import Seam
-from ..transit import RETRY_COUNT, Departed, depart, route_at
+from ..transit import RETRY_COUNT, Departed, depart, rewritten, route_at
 
 _DECODED: Final = frozenset({"br", "deflate", "gzip", "zstd"})
 """The content encodings that aiohttp itself takes off, unless it is told not to."""
 
 
 class _Call:
-    """One call of a session until its response is there: the latest request it makes, and what departed."""
+    """One call of a session until its response is there: the latest request it makes, what departed, and as what."""
 
-    __slots__ = ("departed", "made", "token")
+    __slots__ = ("departed", "first", "made", "token")
 
     def __init__(self) -> None:
         self.departed: Departed | None = None
+        self.first: tuple[Any, Any, Any] = (None, None, None)
         self.made: Any = None
         self.token: Any = None
 
@@ -68,6 +69,7 @@ def _built(call: _Call, made: Any) -> None:
     if call.departed is None and made.method == "POST":
         call.departed = _depart(made)
         if call.departed is not None:
+            call.first = made, made.url, made.body
             call.token = call.departed[1].enter()
 
 
@@ -79,10 +81,19 @@ def _depart(made: Any) -> Departed | None:
     return depart(*route, url.raw_host, url.port, _body_of(made.body), made.headers.get(RETRY_COUNT, ""))
 
 
+def _retell(call: _Call, departed: Departed, made: Any) -> None:
+    url, flight = made.url, departed[1]
+    route = route_at(url.raw_path)
+    if route is not None:
+        call.departed = route[0], flight
+    rewritten(flight, route, url.raw_host, url.port, _body_of(made.body), made.headers.get(RETRY_COUNT, ""))
+
+
 def _body_of(body: Any) -> bytes:
     value = getattr(body, "_value", body)
-    if isinstance(value, BytesIO):
-        return bytes(value.getbuffer()[value.tell() :])
+    if isinstance(value, BytesIO) and not value.closed:
+        start = getattr(body, "_start_position", None)
+        return bytes(value.getbuffer()[value.tell() if start is None else start :])
     # A body that is sent from a generator or a file cannot be read without taking it from the host.
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
 
@@ -103,7 +114,13 @@ async def _request(wrapped: Callable[..., Any], session: Any, args: tuple[Any, .
 
 
 def _end(call: _Call, hear: Callable[..., None], *args: Any) -> None:
-    if call.departed is not None and not succeeds(hear, *call.departed, *args):
+    if call.departed is None:
+        return
+    made, url, body = call.first
+    # A middleware of the host's writes to the request itself.
+    if made.url is not url or made.body is not body:
+        swallow("aiohttp.retell", _retell, call, call.departed, made)
+    if not succeeds(hear, *call.departed, *args):
         call.departed[1].lose()
 
 
