@@ -39,14 +39,16 @@ def request(wrapped: Callable[..., Any], session: Any, args: tuple[Any, ...], kw
     """Watch a request; what is no model call keeps the very coroutine it had."""
     if swallow("aiohttp.request", _may_be_model_call, args, kwargs):
         return _request(wrapped, session, args, kwargs)
-    return wrapped(*args, **kwargs)
+    # What the host's own hooks and middlewares fetch for a call, a token say, is none of its requests.
+    return wrapped(*args, **kwargs) if _under_way.get() is None else _beside(wrapped, args, kwargs)
 
 
 def build(wrapped: Callable[..., None], made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Depart as a call's first request is built, with all that will be sent; those of its redirects are no others."""
     wrapped(*args, **kwargs)
     call = _under_way.get()
-    if call is not None:
+    # Without a session it is the connector's, which asks a proxy for a tunnel.
+    if call is not None and kwargs.get("session") is not None:
         swallow("aiohttp.build", _built, call, made)
 
 
@@ -111,6 +113,14 @@ async def _request(wrapped: Callable[..., Any], session: Any, args: tuple[Any, .
         context.detach(watch)
     _end(call, _arrive, response, session, kwargs)
     return response
+
+
+async def _beside(wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    watch = _under_way.set(None)
+    try:
+        return await wrapped(*args, **kwargs)
+    finally:
+        context.detach(watch)
 
 
 def _end(call: _Call, hear: Callable[..., None], *args: Any) -> None:

@@ -1,7 +1,9 @@
 """What a middleware makes of a request is what is told, and only the call's own answers are told of it."""
 
+import asyncio
 import io
 import json
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -10,10 +12,10 @@ import pytest
 from otel_dispatch.demo import provider as wire
 from otel_dispatch.demo.provider import Provider
 from tests.conftest import Told
-from tests.transports.aiohttp.calls import BODY, outcome, run
+from tests.transports.aiohttp.calls import BODY, PATH, outcome, run
 
 needs_middlewares = pytest.mark.skipif(
-    not hasattr(aiohttp, "ClientMiddlewareType"), reason="aiohttp has middlewares since 3.12"
+    not hasattr(aiohttp.ClientRequest, "update_body"), reason="this aiohttp has no middlewares that write a body"
 )
 
 
@@ -91,3 +93,44 @@ def test_a_rewritten_request_that_is_refused_is_told_as_rewritten(told: Told, pr
     run(provider, call, middlewares=[with_another_body])
     assert (told.only().attributes or {})["dispatch.model"] == "n"
     assert outcome(told)[0] == "usage_limit"
+
+
+@needs_middlewares
+def test_what_a_middleware_fetches_first_does_not_answer_for_the_model(told: Told, provider: Provider) -> None:
+    provider.script(wire.Answer(body=b"{}"))
+
+    async def middleware(asked: Any, _: Any) -> Any:
+        async with asked.session.post(f"{provider.url}/token", middlewares=()) as response:
+            await response.read()
+        raise aiohttp.ClientConnectionError
+
+    async def call(session: aiohttp.ClientSession, url: str) -> None:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await session.post(url, json=BODY)
+
+    run(provider, call, middlewares=[middleware])
+    assert [seen.path for seen in provider.seen] == ["/token"]
+    assert outcome(told) == ("provider_error", "connection")
+    assert "http.response.status_code" not in (told.only().attributes or {})
+
+
+@pytest.mark.parametrize("status", [200, 407, 503])
+def test_what_a_proxy_answers_for_a_tunnel_is_no_answer_of_the_model(told: Told, status: int) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d x\r\ncontent-length: 0\r\n\r\n" % status)
+        await writer.drain()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def main() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientError):
+                await session.post(f"https://127.0.0.1:9{PATH}", json=BODY, proxy=proxy)
+
+    asyncio.run(main())
+    assert outcome(told) == ("provider_error", "connection")
+    assert "http.response.status_code" not in (told.only().attributes or {})
