@@ -102,6 +102,11 @@ def detach(token: Any) -> None:
         return
 
 
+def leave(token: Any, before: Context) -> None:
+    """Undo `attach`, also where an interrupt struck before it gave its *token*: then *before* is put back."""
+    attach(before) if token is None else detach(token)
+
+
 class Scope:
     """A ``with`` block with a frame of its own; at its end the empties that wait in its room are settled."""
 
@@ -112,7 +117,13 @@ class Scope:
         self._tokens: list[Any] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(attach(with_frame(self._change(current()))))
+        before = here()
+        try:
+            self._tokens.append(attach(with_frame(self._change(current(before)), before)))
+        except BaseException:
+            # Nobody leaves what was never entered.
+            attach(before)
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self._room is not None:

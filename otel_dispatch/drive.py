@@ -56,14 +56,15 @@ def call(entry: EntryPoint, function: Callable[..., Any], args: tuple[Any, ...],
 
 def call_along(one: Along, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a plain function with *one* along, which goes on along a coroutine or generator that it returns."""
-    token = context.attach(one.context)
+    before, token = otel.get_current(), None
     try:
+        token = context.attach(one.context)
         result = function(*args, **kwargs)
     except BaseException as error:
         one.end(error)
         raise
     finally:
-        context.detach(token)
+        context.leave(token, before)
     for is_kind, drive in _DRIVEN:
         if is_kind(result):
             return named(drive(one, None, partial(_given, result), (), {}), result)
@@ -82,8 +83,9 @@ async def drive_coroutine(
     run = run if entry is None else run or begin(entry, function, args, kwargs)
     if run is None:
         return await function(*args, **kwargs)
-    token = context.attach(run.context)
+    before, token = otel.get_current(), None
     try:
+        token = context.attach(run.context)
         result = await function(*args, **kwargs)
     except BaseException as error:
         run.end(error)
@@ -92,7 +94,7 @@ async def drive_coroutine(
         run.end()
         return result
     finally:
-        context.detach(token)
+        context.leave(token, before)
 
 
 def drive_generator(
@@ -109,8 +111,9 @@ def drive_generator(
     here, sent, thrown = run.context, None, None
     generator = function(*args, **kwargs)
     while True:
-        token = context.attach(here)
+        before, token = otel.get_current(), None
         try:
+            token = context.attach(here)
             item = generator.send(sent) if thrown is None else generator.throw(thrown)
         except StopIteration as stop:
             run.end()
@@ -120,7 +123,7 @@ def drive_generator(
             raise
         finally:
             here = otel.get_current()
-            context.detach(token)
+            context.leave(token, before)
         sent = thrown = None
         try:
             sent = yield item
@@ -147,8 +150,9 @@ async def drive_async_generator(
     sent, thrown = None, None
     generator = function(*args, **kwargs)
     while True:
-        token = context.attach(here)
+        before, token = otel.get_current(), None
         try:
+            token = context.attach(here)
             item = await (generator.asend(sent) if thrown is None else generator.athrow(thrown))
         except StopAsyncIteration:
             if run is not None:
@@ -160,7 +164,7 @@ async def drive_async_generator(
             raise
         finally:
             here = otel.get_current()
-            context.detach(token)
+            context.leave(token, before)
         sent = thrown = None
         try:
             sent = yield item
@@ -197,8 +201,9 @@ def named(driven: Any, like: Any) -> Any:
 
 
 def _inside(here: Any, function: Callable[[], Any]) -> None:
-    token = context.attach(here)
+    before, token = otel.get_current(), None
     try:
+        token = context.attach(here)
         function()
     finally:
-        context.detach(token)
+        context.leave(token, before)

@@ -106,14 +106,15 @@ async def _sessioned(kind: Kind, executor: Any, wrapped: Call, args: tuple[Any, 
 
 async def _in_session(visit: Visit, session: Session | None, wrapped: Call, *args: Any, **kwargs: Any) -> Any:
     visit.sessions += 1
-    token = context.attach(swallow("autoskillit.context", _inner, session) or context.here())
+    before, token = context.here(), None
     try:
+        token = context.attach(swallow("autoskillit.context", _inner, session) or before)
         result = await wrapped(*args, **kwargs)
     except BaseException as error:
         visit.error = error
         raise
     finally:
-        context.detach(token)
+        context.leave(token, before)
     swallow("autoskillit.result", visit.note_result, session, result)
     return result
 

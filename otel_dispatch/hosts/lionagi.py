@@ -103,11 +103,12 @@ def _commanded(name: str) -> Wrapper:
 def orchestrated(wrapped: Call, _: Any, args: Args, kwargs: Kwargs) -> Any:
     """Run `li o` or `li play`; what is typed is what is there before a playbook fills in the rest."""
     here = swallow("lionagi.typed", _typed, *args, **kwargs)
-    token = context.attach(here or otel.get_current())
+    before, token = otel.get_current(), None
     try:
+        token = context.attach(here or before)
         return wrapped(*args, **kwargs)
     finally:
-        context.detach(token)
+        context.leave(token, before)
 
 
 def stepped(wrapped: Call, branch: Any, args: Args, kwargs: Kwargs) -> Any:
@@ -181,11 +182,12 @@ def _typed(args: Any) -> Context:
 
 
 def _open_command(here: Context, command: Command, visit: Visit) -> Context:
-    token = context.attach(here)
+    before, token = otel.get_current(), None
     try:
+        token = context.attach(here)
         return _run_of(command, visit)
     finally:
-        context.detach(token)
+        context.leave(token, before)
 
 
 def _run_of(command: Command, visit: Visit) -> Context:

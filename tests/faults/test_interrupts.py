@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -202,3 +202,45 @@ def test_an_interrupt_as_a_dispatch_is_entered_leaves_the_thread_as_it_was(
     told.exporter.clear()
     dispatch(provider, tmp_path)
     assert len(told.spans()) == 1
+
+
+@otel_dispatch.entry_point("agent")
+def plain() -> None: ...
+
+
+@otel_dispatch.entry_point("agent")
+def generator() -> Iterator[int]:
+    yield 1
+
+
+@otel_dispatch.entry_point("agent")
+async def coroutine() -> None: ...
+
+
+@otel_dispatch.entry_point("agent")
+async def async_generator() -> AsyncIterator[int]:
+    yield 1
+
+
+def scoped() -> None:
+    with otel_dispatch.scope("escalation"):
+        plain()
+
+
+ENTRIES: dict[str, Callable[[], Any]] = {
+    "a function": plain,
+    "a generator": lambda: next(iter(generator())),
+    "a coroutine": lambda: coroutine().send(None),
+    "an async generator": lambda: anext(aiter(async_generator())).send(None),
+    "a scope": scoped,
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_interrupt_as_an_entry_is_entered_leaves_the_thread_as_it_was(told: Told, entry: str) -> None:
+    before = otel.get_current()
+    with pytest.raises(KeyboardInterrupt), Entering():
+        ENTRIES[entry]()
+    assert otel.get_current() is before
+    # The interrupt came before the host's own first line.
+    assert {(span.attributes or {})["dispatch.outcome.kind"] for span in told.spans()} <= {"cancelled"}
