@@ -35,12 +35,7 @@ def _like(function: Any, watch: Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
         return coroutine
     if inspect.isgeneratorfunction(function):
-
-        @functools.wraps(function)
-        def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            return (yield from (watch(args, kwargs) if activate.is_on() else function(*args, **kwargs)))
-
-        return generator
+        return _like_generator(function, watch)
     if inspect.isasyncgenfunction(function):
         return _like_async_generator(function, watch)
 
@@ -51,23 +46,42 @@ def _like(function: Any, watch: Callable[[tuple[Any, ...], dict[str, Any]], Any]
     return plain
 
 
+def _like_generator(function: Any, watch: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Any:
+    @functools.wraps(function)
+    def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        # By hand, as "yield from" closes what it delegates to, and does not tell it of a GeneratorExit that is thrown.
+        inner = watch(args, kwargs) if activate.is_on() else function(*args, **kwargs)
+        sent, thrown = None, None
+        while True:
+            try:
+                items = [inner.send(sent) if thrown is None else inner.throw(thrown)]
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                sent = thrown = None
+            try:
+                sent = yield items.pop()
+            except BaseException as error:
+                thrown = error
+
+    return generator
+
+
 def _like_async_generator(function: Any, watch: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Any:
     @functools.wraps(function)
     async def generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        # Python has no "yield from" for async generators: values and exceptions are passed on by hand.
         inner = watch(args, kwargs) if activate.is_on() else function(*args, **kwargs)
-        step = inner.asend(None)
+        sent, thrown = None, None
         while True:
             try:
-                item = await step
+                items = [await (inner.asend(sent) if thrown is None else inner.athrow(thrown))]
             except StopAsyncIteration:
                 return
+            finally:
+                sent = thrown = None
             try:
-                step = inner.asend((yield item))
-            except GeneratorExit:
-                await inner.aclose()
-                raise
+                sent = yield items.pop()
             except BaseException as error:
-                step = inner.athrow(error)
+                thrown = error
 
     return generator

@@ -67,7 +67,7 @@ def call_along(one: Along, function: Callable[..., Any], args: tuple[Any, ...], 
         context.leave(token, before)
     for is_kind, drive in _DRIVEN:
         if is_kind(result):
-            return named(drive(one, None, partial(_given, result), (), {}), result)
+            return named(drive(one, None, partial(_given, result, _Dropped(one)), (), {}), result)
     one.end()
     return result
 
@@ -106,33 +106,28 @@ def drive_generator(
 ) -> Generator[Any, Any, Any]:
     """Step *function*'s generator as a run, which begins with its first step; the reader's context stays its own."""
     run = run if entry is None else run or begin(entry, function, args, kwargs)
-    if run is None:
-        return (yield from function(*args, **kwargs))
-    here, sent, thrown = run.context, None, None
+    here = None if run is None else run.context
+    sent, thrown, _dropped = None, None, _Dropped(run)
     generator = function(*args, **kwargs)
     while True:
         before, token = otel.get_current(), None
         try:
-            token = context.attach(here)
-            item = generator.send(sent) if thrown is None else generator.throw(thrown)
+            token = None if here is None else context.attach(here)
+            items = [generator.send(sent) if thrown is None else generator.throw(thrown)]
         except StopIteration as stop:
-            run.end()
+            _end(run, None, thrown)
             return stop.value
         except BaseException as error:
-            run.end(error)
+            _end(run, error, thrown)
             raise
         finally:
-            here = otel.get_current()
-            context.leave(token, before)
-        sent = thrown = None
+            # Kept, an exception would keep this frame, which keeps it.
+            sent = thrown = None
+            if here is not None:
+                here = otel.get_current()
+                context.leave(token, before)
         try:
-            sent = yield item
-        except GeneratorExit as error:
-            try:
-                _inside(here, generator.close)
-            finally:
-                run.collected(error)
-            raise
+            sent = yield items.pop()
         except BaseException as error:
             thrown = error
 
@@ -146,37 +141,52 @@ async def drive_async_generator(
 ) -> AsyncGenerator[Any, Any]:
     """Step *function*'s async generator as a run, which begins with its first step."""
     run = run if entry is None else run or begin(entry, function, args, kwargs)
-    here = run.context if run is not None else otel.get_current()
-    sent, thrown = None, None
+    here = None if run is None else run.context
+    sent, thrown, _dropped = None, None, _Dropped(run)
     generator = function(*args, **kwargs)
     while True:
         before, token = otel.get_current(), None
         try:
-            token = context.attach(here)
-            item = await (generator.asend(sent) if thrown is None else generator.athrow(thrown))
+            token = None if here is None else context.attach(here)
+            items = [await (generator.asend(sent) if thrown is None else generator.athrow(thrown))]
         except StopAsyncIteration:
-            if run is not None:
-                run.end()
+            _end(run, None, thrown)
             return
         except BaseException as error:
-            if run is not None:
-                run.end(error)
+            _end(run, error, thrown)
             raise
         finally:
-            here = otel.get_current()
-            context.leave(token, before)
-        sent = thrown = None
+            sent = thrown = None
+            if here is not None:
+                here = otel.get_current()
+                context.leave(token, before)
         try:
-            sent = yield item
-        except GeneratorExit as error:
-            try:
-                await generator.aclose()
-            finally:
-                if run is not None:
-                    run.collected(error)
-            raise
+            sent = yield items.pop()
         except BaseException as error:
             thrown = error
+
+
+def _end(run: Along | None, error: BaseException | None, thrown: BaseException | None) -> None:
+    if run is None:
+        return
+    if isinstance(thrown, GeneratorExit):
+        # It was closed, perhaps by a garbage collection, however well it took it.
+        run.collected(error or thrown)
+    else:
+        run.end(error)
+
+
+class _Dropped:
+    """Ends a run whose generator or coroutine is gone: it was never begun, or went on as it was closed."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Along | None) -> None:
+        self._run = run
+
+    def __del__(self, error: type[BaseException] = GeneratorExit) -> None:
+        if self._run is not None:
+            self._run.collected(error())
 
 
 _DRIVEN: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (
@@ -186,7 +196,7 @@ _DRIVEN: tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...] = (
 )
 
 
-def _given(result: Any) -> Any:
+def _given(result: Any, _: "_Dropped") -> Any:
     return result
 
 
@@ -198,12 +208,3 @@ def named(driven: Any, like: Any) -> Any:
         if isinstance(value, str):
             setattr(driven, name, value)
     return driven
-
-
-def _inside(here: Any, function: Callable[[], Any]) -> None:
-    before, token = otel.get_current(), None
-    try:
-        token = context.attach(here)
-        function()
-    finally:
-        context.leave(token, before)
