@@ -165,6 +165,8 @@ class Overheard:
     """
 
     _is_given_up = False
+    _original: Any = None
+    """What this is a copy of, which lives on with it and whose end tells."""
 
     def __init__(self, hearing: Hearing) -> None:
         self.hearing = hearing
@@ -236,7 +238,7 @@ class Overheard:
         # Bound here, as an interpreter that shuts down may have emptied this module.
         hearing: Hearing | None = self.__dict__.get("hearing")
         # An interrupt may strike before there is one.
-        if hearing is not None and not hearing.is_over:
+        if hearing is not None and not hearing.is_over and self._original is None:
             aside(hearing.close)
 
 

@@ -1,6 +1,7 @@
 """httpx and httpx2: `Client.send` and `AsyncClient.send`; bodies that come in pieces are overheard as they pass."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -146,7 +147,16 @@ class _Body(Overheard):
         self._stream, self._decode = stream, decode
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["_stream"], name)
+        return getattr(object.__getattribute__(self, "_stream"), name)
+
+    def __copy__(self) -> Any:
+        twin = type(self)(copy(self._stream), self.hearing, self._decode)
+        twin._original = self
+        return twin
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        # Pickled and copied in depth as what it stands for, which nobody of ours listens to.
+        return copy, (self._stream,)
 
     def __iter__(self) -> Iterator[bytes]:
         return self.listen(iter(self._stream), self._decode)

@@ -1,5 +1,7 @@
 """httpx under transports of the host's own: what they carry is a call, whatever they do with it."""
 
+import copy
+import pickle
 from typing import Any
 
 import httpx
@@ -8,7 +10,7 @@ import openai
 import pytest
 import requests
 
-from otel_dispatch.demo.provider import Provider
+from otel_dispatch.demo.provider import Provider, chat_stream
 from tests.conftest import Told
 
 PATH = "/v1/chat/completions"
@@ -52,3 +54,21 @@ def test_an_sdks_call_over_a_client_of_the_hosts_own_is_one_span(told: Told, pro
     assert span.name == "chat m"
     assert (span.attributes or {})["gen_ai.request.stream"] is stream
     assert (span.attributes or {})["dispatch.outcome.kind"] == "served"
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda library: library.__name__)
+def test_a_stream_is_copied_as_it_would_be_without_us(told: Told, provider: Provider, library: Any) -> None:
+    streamed = {"model": "m", "messages": HI, "stream": True}
+    provider.script(chat_stream(["a", "bc"], model="m"), chat_stream(["a", "bc"], model="m"))
+    with library.Client(trust_env=False) as client:
+        with client.stream("POST", f"{provider.url}{PATH}", json=streamed) as response:
+            copy.copy(response.stream)
+            for deep in (copy.deepcopy, pickle.dumps):
+                with pytest.raises(TypeError, match="socket"):
+                    deep(response.stream)
+            response.read()
+        with client.stream("POST", f"{provider.url}{PATH}", json=streamed) as response:
+            assert b"[DONE]" in b"".join(copy.copy(response.stream))
+    heard = [span.attributes or {} for span in told.spans()]
+    assert [one["dispatch.outcome.kind"] for one in heard] == ["served", "served"]
+    assert [one["dispatch.outcome.content_len"] for one in heard] == [3, 3]
