@@ -98,7 +98,8 @@ def detach(token: Any) -> None:
     # opentelemetry's own detach logs a traceback when a generator is closed in another task.
     try:
         token.var.reset(token)
-    except (ValueError, RuntimeError, AttributeError):
+    except (ValueError, RuntimeError, AttributeError, LookupError):
+        # A garbage collection that strikes as a context is set may have a finaliser undo more than its own.
         return
 
 

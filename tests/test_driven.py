@@ -57,7 +57,7 @@ def returning() -> Iterator[Any]:
         yield 1
         yield 2
     except BaseException as error:
-        return error
+        return repr(error)
 
 
 def yielding() -> Iterator[Any]:
