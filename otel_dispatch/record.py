@@ -1,6 +1,7 @@
-"""The nouns: what one dispatch is, in frozen dataclasses."""
+"""The nouns: what one dispatch is, and what is heard of it."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from .vocabulary import (
     Field,
@@ -143,8 +144,7 @@ class Reply:
             self.finish.append(word)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came back, as a kind, the class of a failure, and the figures that tell an empty from a served one."""
 
     kind: OutcomeKind = OutcomeKind.SERVED

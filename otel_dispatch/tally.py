@@ -104,7 +104,7 @@ def agreed_outcome(tally: Tally) -> Outcome:
 
 def with_tokens(found: Outcome, tally: Tally) -> Outcome:
     """*found* with the sum of the tokens, where every call told its own."""
-    return replace(found, completion_tokens=tally.tokens) if tally.all_tokens else found
+    return found._replace(completion_tokens=tally.tokens) if tally.all_tokens else found
 
 
 def _one_provenance(origins: list[Provenance]) -> Provenance:

@@ -177,8 +177,8 @@ def _read_usage(usage: Any, reply: Reply) -> None:
     told = usage.get
     prompt, completion = as_map(told("prompt_tokens_details")), as_map(told("completion_tokens_details"))
     read, output = prompt.get("cached_tokens"), told("completion_tokens")
-    if read is None:
-        read = next((count for name in _CACHED if (count := told(name)) is not None), None)
+    for name in _CACHED if read is None else ():
+        read = told(name) if read is None else read
     if (reasoning := completion.get("reasoning_tokens")) is None:
         reasoning = told("reasoning_tokens")
     if reasoning:

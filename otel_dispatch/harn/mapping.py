@@ -126,4 +126,4 @@ def _outcome_unrecorded(attempt: Attempt) -> Outcome | None:
     if attempt.reply is None:
         return None
     # The text may be redacted: what is left of it is no length.
-    return replace(outcome_of_reply(attempt.reply), content_len=None)
+    return outcome_of_reply(attempt.reply)._replace(content_len=None)
