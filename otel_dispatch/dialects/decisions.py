@@ -5,12 +5,12 @@ https://aistudio.google.com/docs/decisions-api; System One, TypeSafe's, which Ol
 https://docs.typesafe.ai/api, https://docs.ollama.com/api/systemone.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from ..bodies import Fields, decode, is_given, maps_in, note_usage, request_of
+from ..bodies import Fields, decode, is_given, note_usage, request_of
 from ..compat import Asked, request_in
 from ..record import Reply, Request
 from ..routes import models_of, upstreams_of
@@ -71,9 +71,10 @@ def _are_of(kinds: Collection[str], questions: object) -> bool:
     return any(kind in kinds for kind in _kinds_in(questions))
 
 
-def _kinds_in(told: object) -> list[str]:
-    each = maps_in(list(told.values()) if isinstance(told, dict) else told)
-    return [kind for one in each if isinstance(kind := one.get("type"), str)]
+def _kinds_in(told: object) -> Iterator[str]:
+    for one in told.values() if isinstance(told, dict) else told if isinstance(told, list) else ():
+        if isinstance(one, dict) and isinstance(kind := one.get("type"), str):
+            yield kind
 
 
 def read_reply(body: bytes, reply: Reply) -> None:
@@ -91,7 +92,7 @@ def read_reply(body: bytes, reply: Reply) -> None:
 
 
 def _read_answers(answers: object, reply: Reply) -> None:
-    kinds = _kinds_in(answers)
+    kinds = list(_kinds_in(answers))
     # Each question has an answer, if only that the model declines to give one.
     reply.committed = bool(kinds)
     reply.malformed = not kinds

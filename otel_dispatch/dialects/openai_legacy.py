@@ -3,13 +3,15 @@
 Mistral and DeepSeek fill in the middle with the former, the one answering in the shape of chat.
 """
 
+from typing import Any, Literal
+
 import msgspec
 
 from ..bodies import is_filled, note_usage, plain
 from ..compat import asked_in, request_in
 from ..record import Reply, Request
 from ..thinking import as_map
-from ..vocabulary import WireFormat
+from ..vocabulary import WireFormat, text_of
 from . import Dialect
 from .openai_compat import completion_in, read_event, read_reply
 
@@ -34,7 +36,35 @@ class _PlainChunk(msgspec.Struct, gc=False):
     x_groq: None = None
 
 
+class _Spent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    total_tokens: Any = None
+
+
+class _PlainEmbeddings(msgspec.Struct, gc=False):
+    """Most lists of embeddings: nothing beside them but what they took."""
+
+    data: msgspec.Raw
+    usage: _Spent
+    object: Literal["list"]
+    id: Any = None
+    model: Any = None
+    choices: None = None
+    provider: None = None
+    provider_metadata: None = None
+    error: None = None
+    code: None = None
+    type: None = None
+    error_type: None = None
+    error_code: None = None
+    errors: None = None
+    base_resp: None = None
+    x_groq: None = None
+
+
 _plain_chunk = msgspec.json.Decoder(_PlainChunk)
+_plain_embeddings = msgspec.json.Decoder(_PlainEmbeddings)
 
 
 def read_completion_request(body: bytes, path: str) -> Request | None:
@@ -63,6 +93,9 @@ def read_embedding_request(body: bytes, path: str) -> Request | None:
 
 def read_embedding_reply(body: bytes, reply: Reply) -> None:
     """What a list of embeddings, or an error body, says; numbers are no text, yet not nothing."""
+    if (told := plain(_plain_embeddings, body)) is not None:
+        _hear_plain(told, reply)
+        return
     answered = completion_in(body, reply)
     if answered is None or reply.failed:
         return
@@ -70,6 +103,17 @@ def read_embedding_reply(body: bytes, reply: Reply) -> None:
     reply.malformed = not reply.committed
     if reply.usage.input is None:
         note_usage(reply.usage, input=as_map(answered.usage).get("total_tokens"))  # Voyage's
+
+
+def _hear_plain(told: _PlainEmbeddings, reply: Reply) -> None:
+    reply.id = reply.id or text_of(told.id)
+    reply.model = reply.model or text_of(told.model)
+    reply.committed = is_filled(told.data)
+    reply.malformed = not reply.committed
+    spent = told.usage
+    note_usage(reply.usage, spent.prompt_tokens, spent.completion_tokens)
+    if reply.usage.input is None:
+        note_usage(reply.usage, input=spent.total_tokens)
 
 
 COMPLETIONS = Dialect(
