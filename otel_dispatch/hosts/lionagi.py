@@ -43,8 +43,7 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 _CLI: Final = "lionagi.cli"
-_ORCHESTRATE: Final = f"{_CLI}.orchestrate"
-_FLOW, _FANOUT = f"{_ORCHESTRATE}.flow", f"{_ORCHESTRATE}.fanout"
+_ORCHESTRATE, _FLOW, _FANOUT = (f"{_CLI}.orchestrate{part}" for part in ("", ".flow", ".fanout"))
 _BRANCH, _MODEL = "lionagi.session.branch", "lionagi.service.imodel"
 
 # The name in the span's name where nothing else names the run, and what is read of a run's arguments.
