@@ -26,10 +26,16 @@ from otel_dispatch.demo.provider import Provider
 VARIABLES = ("DISPATCH_OTEL", "OTEL_", "OPENAI_", "ANTHROPIC_", "TRACEPARENT", "TRACESTATE", "OLLAMA_HOST")
 
 
-def pytest_collection_finish() -> None:
-    """Keeps what is imported by now out of every later garbage collection: many tests ask for one, and it stays."""
-    gc.collect()
-    gc.freeze()
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keeps what a worker of the whole suite has imported out of every later collection: many tests ask for one."""
+    if hasattr(session.config, "workerinput"):
+        gc.collect()
+        gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Lets collections see everything again: who asks for referrers at the end is to find them."""
+    gc.unfreeze()
 
 
 @dataclass
