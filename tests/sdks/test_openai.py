@@ -295,7 +295,7 @@ CLOUDS = {
     "bedrock": "/openai/v1",
     "vertex": "/v1/projects/p/locations/l/publishers/openai/v1",
 }
-if importlib.util.find_spec("openai.providers") is not None:
+if importlib.util.find_spec("openai.providers") and importlib.util.find_spec("openai.providers.vertex"):
 
     @of_each_client
     @pytest.mark.parametrize("cloud", list(CLOUDS))
